@@ -1,0 +1,20 @@
+"""The folder of the Unix sockets: short, because a socket's path is limited to 107 bytes, and ours alone."""
+
+import re
+import tempfile
+from pathlib import Path
+
+_LONGEST = 107 - len("/.s.PGSQL.5432.lock")
+
+
+def make_socket_folder() -> Path:
+    """A new 0700 folder below the first temporary folder whose path is short and plain; the caller removes it."""
+    candidates = [tempfile.gettempdir(), "/tmp", "/var/tmp"]
+    for parent in candidates:
+        # PostgreSQL reads its socket folders as a list, Redis its settings as words: no blanks, no quotes.
+        if len(parent) + len("/cs-12345678") <= _LONGEST and re.fullmatch(r"[\w/.-]+", parent):
+            try:
+                return Path(tempfile.mkdtemp(prefix="cs-", dir=parent))
+            except OSError:
+                continue
+    raise OSError(f"no folder for sockets: none of {', '.join(candidates)} is short and writable")
