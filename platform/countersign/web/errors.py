@@ -1,0 +1,78 @@
+"""Pages that say no: what happened, whether anything changed, whom to ask, what to do; never a bare number.
+
+`urls.py` names these as handlers; whoever catches a CountersignError of a page calls `error_page`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import get_template
+
+from countersign import clock
+from countersign.errors import CountersignError, Refused
+from countersign.verdicts import Verdict
+from countersign.web.render import render_page
+
+_LAST_RESORT = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>Our fault · Countersign</title>"
+    "<h1>This page could not be made. That is our fault.</h1>"
+    "<p>Nothing was changed: what cannot be written to the ledger does not happen. Trying again is safe."
+)
+
+
+def error_page(request: HttpRequest, error: CountersignError) -> HttpResponse:
+    """The page for an error of ours: a refusal with every reason, or the sentence the error carries."""
+    if isinstance(error, Refused):
+        return refusal(request, error.verdict, code=error.code)
+    if error.status == 404:
+        return not_found(request, error)
+    return _say(request, "errors/400.html", error.status, {"message": error.message, "code": error.code})
+
+
+def refusal(request: HttpRequest, verdict: Verdict, *, code: str = "refused") -> HttpResponse:
+    """403 for what one may know of, with every reason."""
+    return _say(request, "errors/403.html", 403, {"verdict": verdict, "code": code})
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400: Django refused to read the request (too many fields, a forged host)."""
+    return _say(
+        request, "errors/400.html", 400, {"message": "The request could not be read.", "code": "bad_request"}
+    )
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403 without a verdict."""
+    reason = "You may know of this, but not have it. Ask an administrator for the role it needs."
+    return refusal(request, Verdict.because("forbidden", reason), code="forbidden")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403: the form did not carry the token this site gave it. For the setting CSRF_FAILURE_VIEW."""
+    said = (
+        "This form is older than your session, or cookies are off. Go back, load the page again and send it once "
+        "more; your text is kept in this browser."
+    )
+    return refusal(request, Verdict.because("csrf_failed", said), code="csrf_failed")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: there is no such thing, or you may not know of it; the two are not told apart."""
+    message = exception.message if isinstance(exception, CountersignError) else ""
+    return _say(request, "errors/404.html", 404, {"message": message})
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, without a context processor, since one of them may be what failed."""
+    names = {"request_id": getattr(request, "request_id", ""), "now": clock.now()}
+    try:
+        return HttpResponse(get_template("errors/500.html").render(names), status=500)
+    except Exception:  # the fault lies in the template or its static files; any answer is better than none
+        return HttpResponse(_LAST_RESORT, status=500)
+
+
+def _say(request: HttpRequest, template: str, status: int, names: dict[str, Any]) -> HttpResponse:
+    names |= {"request_id": getattr(request, "request_id", ""), "nothing_saved": True}
+    return render_page(request, template, names, status=status)

@@ -1,0 +1,119 @@
+// Nothing typed is lost. A textarea with data-keep is written to this tab's storage while one types, and put back
+// when its page comes again without it: after a dropped connection, an error page, an expired session.
+// It is let go when the server has answered with success: a redirect after the POST, or a good answer to htmx.
+
+const PREFIX = "keep:";
+const DAY = 24 * 60 * 60 * 1000;
+
+const keyOf = (field) => `${PREFIX}${location.pathname}#${field.form?.id || field.form?.getAttribute("action") || ""}#${field.name}`;
+
+const read = (key) => {
+  try {
+    return JSON.parse(sessionStorage.getItem(key));
+  } catch {
+    return null;
+  }
+};
+
+const write = (key, record) => {
+  try {
+    sessionStorage.setItem(key, JSON.stringify(record));
+  } catch {
+    // No storage, or it is full: typing goes on as it would without this module.
+  }
+};
+
+const keys = () => Object.keys(sessionStorage).filter((key) => key.startsWith(PREFIX));
+
+const notice = (kind, icon, text) => {
+  const box = document.createElement("div");
+  box.className = `notice ${kind}`;
+  box.setAttribute("role", kind === "refuse" ? "alert" : "status");
+  box.innerHTML = `<svg class="i" aria-hidden="true"><use href="#i-${icon}"/></svg><div><p></p></div>`;
+  box.querySelector("p").textContent = text;
+  return box;
+};
+
+const letGoOfSent = () => {
+  for (const key of keys()) {
+    if (read(key)?.sent) sessionStorage.removeItem(key);
+  }
+};
+
+const restore = (root) => {
+  for (const field of root.querySelectorAll("textarea[data-keep]")) {
+    const key = keyOf(field);
+    const record = read(key);
+    if (!record || Date.now() - record.at > DAY) continue;
+    if (record.value === field.value || field.value !== field.defaultValue) continue;
+    const found = field.value;
+    field.value = record.value;
+    const box = notice("plain", "edit", "Text you had not sent was put back. ");
+    const discard = document.createElement("button");
+    discard.type = "button";
+    discard.className = "btn tight quiet";
+    discard.textContent = "Discard it";
+    discard.addEventListener("click", () => {
+      sessionStorage.removeItem(key);
+      field.value = found;
+      box.remove();
+      field.focus();
+    });
+    box.querySelector("p").append(discard);
+    field.after(box);
+  }
+};
+
+document.addEventListener("input", (event) => {
+  if (!event.target.matches("textarea[data-keep]")) return;
+  write(keyOf(event.target), { value: event.target.value, at: Date.now(), sent: false });
+});
+
+document.addEventListener("submit", (event) => {
+  for (const field of event.target.querySelectorAll("textarea[data-keep]")) {
+    write(keyOf(field), { value: field.value, at: Date.now(), sent: true });
+  }
+});
+
+// --- what htmx was told -----------------------------------------------------------------------------------
+
+const sayNo = (box) => {
+  document.getElementById("not-sent")?.remove();
+  box.id = "not-sent";
+  box.tabIndex = -1;
+  document.getElementById("main").prepend(box);
+  box.focus();
+};
+
+document.addEventListener("htmx:sendError", () => {
+  sayNo(notice("refuse", "refuse", "Not sent: the connection dropped. Your text stands where it was; trying again is safe."));
+});
+
+document.addEventListener("htmx:responseError", (event) => {
+  // The answer is a page that says no: its words are shown in place.
+  const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html").querySelector(".says-no");
+  if (!answer) {
+    sayNo(notice("refuse", "refuse", `The server answered ${event.detail.xhr.status}. Your text stands where it was.`));
+    return;
+  }
+  for (const title of answer.querySelectorAll("h1")) {
+    const lower = document.createElement("h2");
+    lower.id = title.id;
+    lower.append(...title.childNodes);
+    title.replaceWith(lower);
+  }
+  answer.setAttribute("role", "alert");
+  sayNo(document.adoptNode(answer));
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful && event.detail.requestConfig.verb !== "get") letGoOfSent();
+});
+
+document.addEventListener("htmx:load", (event) => restore(event.detail.elt));
+
+// --- the page as it came ------------------------------------------------------------------------------------
+
+const redirected = performance.getEntriesByType("navigation")[0]?.redirectCount > 0;
+if (redirected && !("nothingSaved" in document.body.dataset)) letGoOfSent();
+restore(document);
