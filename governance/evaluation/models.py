@@ -1,0 +1,99 @@
+"""Evaluations: one execution of a suite against a version and a dataset version; it yields evidence."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+import orjson
+from django.db import models
+from django.db.models import Q
+
+from countersign.ledger.models import Recorded
+from registry.datasets.models import DatasetVersion
+from registry.versions.models import ModelVersion
+
+
+class EvaluationState(models.TextChoices):
+    """Waiting and running are live; the others are final."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+MOVES: dict[str, frozenset[str]] = {
+    EvaluationState.WAITING: frozenset(
+        {EvaluationState.RUNNING, EvaluationState.CANCELLED, EvaluationState.FAILED}
+    ),
+    EvaluationState.RUNNING: frozenset(
+        {EvaluationState.SUCCEEDED, EvaluationState.FAILED, EvaluationState.CANCELLED}
+    ),
+    EvaluationState.SUCCEEDED: frozenset(),
+    EvaluationState.FAILED: frozenset(),
+    EvaluationState.CANCELLED: frozenset(),
+}
+
+
+class Evaluation(Recorded):
+    """`results` are canonical JSON bytes (RFC 8785) whose digest counts: byte-identical on a re-run.
+    `circumstances` (host, isolation, libraries, latency, times) have a digest of their own."""
+
+    ledger_type: ClassVar[str] = "governance.evaluation"
+    number = models.BigIntegerField(unique=True)
+    version = models.ForeignKey(ModelVersion, on_delete=models.RESTRICT, related_name="evaluations")
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.RESTRICT, related_name="evaluations")
+    suite = models.CharField(max_length=60)
+    suite_revision = models.PositiveIntegerField()
+    job = models.ForeignKey("jobs.Job", on_delete=models.RESTRICT, related_name="+")
+    state = models.CharField(max_length=20, choices=EvaluationState.choices, default=EvaluationState.WAITING)
+    failure_code = models.CharField(max_length=60, blank=True)
+    failure = models.TextField(blank=True)
+    failure_said = models.TextField(blank=True)  # what the model's own process said, printable characters only
+    results = models.BinaryField(null=True)
+    results_digest = models.CharField(max_length=64, blank=True)
+    circumstances = models.BinaryField(null=True)
+    circumstances_digest = models.CharField(max_length=64, blank=True)
+    requested_by_kind = models.CharField(max_length=10)
+    requested_by = models.UUIDField(null=True)
+    requested_by_label = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(
+                name="evaluation_evidence_when_succeeded",
+                condition=Q(state="succeeded", results__isnull=False, circumstances__isnull=False)
+                | (~Q(state="succeeded") & Q(results__isnull=True)),
+            )
+        ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["version", "-number"], name="evaluation_of_version")]
+
+    def __str__(self) -> str:
+        return f"evaluation {self.number} of {self.version}"
+
+    @cached_property
+    def results_document(self) -> dict[str, Any]:
+        """The results, parsed; empty until the evaluation succeeded."""
+        return orjson.loads(bytes(self.results)) if self.results else {}
+
+    @cached_property
+    def circumstances_document(self) -> dict[str, Any]:
+        """The circumstances, parsed; empty until there are any."""
+        return orjson.loads(bytes(self.circumstances)) if self.circumstances else {}
+
+    def ledger_state(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "version": str(self.version_id),
+            "dataset_version": str(self.dataset_version_id),
+            "suite": self.suite,
+            "suite_revision": self.suite_revision,
+            "state": self.state,
+            "failure_code": self.failure_code,
+            "results_digest": f"sha256:{self.results_digest}" if self.results_digest else None,
+            "circumstances_digest": f"sha256:{self.circumstances_digest}" if self.circumstances_digest else None,
+        }

@@ -1,0 +1,25 @@
+"""Gathers the models of the capabilities: one app, one migrations folder."""
+
+from governance.cards.models import CardRevision
+from governance.environments.models import Environment
+from governance.evaluation.models import Evaluation
+from governance.export.models import AuditExport
+from governance.policies.models import Policy, PolicyRevision
+from governance.profiles.models import ModelProfile
+from governance.promotion.models import LivePeriod, Promotion
+from governance.reviews.models import Remark, Review, SignOff
+
+__all__ = [
+    "AuditExport",
+    "CardRevision",
+    "Environment",
+    "Evaluation",
+    "LivePeriod",
+    "ModelProfile",
+    "Policy",
+    "PolicyRevision",
+    "Promotion",
+    "Remark",
+    "Review",
+    "SignOff",
+]

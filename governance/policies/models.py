@@ -1,0 +1,85 @@
+"""Policies: requirements by risk tier and environment, as versioned YAML."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from countersign.clock import stamp
+from countersign.ledger.models import Recorded
+from governance.environments.models import Environment
+from governance.profiles.models import RiskTier
+
+
+class Policy(Recorded):
+    """The line of revisions that governs one tier in one environment."""
+
+    ledger_type: ClassVar[str] = "governance.policy"
+    name = models.CharField(max_length=200)
+    risk_tier = models.CharField(max_length=10, choices=RiskTier.choices)
+    environment = models.ForeignKey(Environment, on_delete=models.RESTRICT, related_name="policies")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["risk_tier", "environment"], name="policy_of_tier_and_environment")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def ledger_state(self) -> dict[str, Any]:
+        return {"name": self.name, "risk_tier": self.risk_tier, "environment": str(self.environment_id)}
+
+
+class RevisionState(models.TextChoices):
+    """A draft is put in force by a second person, which supersedes the revision before."""
+
+    DRAFT = "draft"
+    IN_FORCE = "in_force"
+    SUPERSEDED = "superseded"
+
+
+class PolicyRevision(Recorded):
+    """One revision. `author` None: it was shipped with the product and put in force at installation."""
+
+    ledger_type: ClassVar[str] = "governance.policy_revision"
+    policy = models.ForeignKey(Policy, on_delete=models.RESTRICT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    text = models.TextField()  # the YAML, byte for byte
+    digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=20, choices=RevisionState.choices, default=RevisionState.DRAFT)
+    author = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, null=True, related_name="+")
+    approved_by = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    in_force_from = models.DateTimeField(null=True)
+    in_force_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["policy", "number"], name="policy_revision_number"),
+            models.UniqueConstraint(
+                fields=["policy"], condition=Q(state="in_force"), name="one_policy_revision_in_force"
+            ),
+            models.CheckConstraint(
+                name="policy_put_in_force_by_another",
+                condition=Q(author__isnull=True) | Q(approved_by__isnull=True) | ~Q(author=F("approved_by")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.policy.name}, revision {self.number}"
+
+    def ledger_state(self) -> dict[str, Any]:
+        return {
+            "policy": str(self.policy_id),
+            "number": self.number,
+            "digest": f"sha256:{self.digest}",
+            "state": self.state,
+            "author": str(self.author_id) if self.author_id else None,
+            "approved_by": str(self.approved_by_id) if self.approved_by_id else None,
+            "in_force_from": stamp(self.in_force_from) if self.in_force_from else None,
+            "in_force_until": stamp(self.in_force_until) if self.in_force_until else None,
+        }

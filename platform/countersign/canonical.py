@@ -1,0 +1,82 @@
+"""Canonical bytes of a ledger entry: RFC 8785 over a closed set of values. Format 1, final.
+
+The set is closed so that every encoder agrees on the bytes: no floats, only ASCII keys (byte order is then the
+UTF-16 order of RFC 8785), integers a double can count, and exact types, because orjson would silently write a
+datetime, a UUID, an enum or a tuple.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+FORMAT = 1
+INTEGER_LIMIT = 2**53 - 1
+"""I-JSON (RFC 7493): beyond it a double cannot count."""
+SIZE_LIMIT = 65_535
+"""C2SP tlog-tiles: an entry has a uint16 length."""
+DEPTH_LIMIT = 16
+
+
+class NotCanonical(ValueError):
+    """The value has no canonical form; the message says which part and what to write instead."""
+
+
+def _check(value: Any, depth: int) -> None:
+    kind = type(value)
+    if kind is str:
+        if "\0" in value:
+            raise NotCanonical("a string holds NUL, which PostgreSQL cannot read back: leave it out")
+    elif kind is int:
+        if not -INTEGER_LIMIT <= value <= INTEGER_LIMIT:
+            raise NotCanonical("an integer is beyond ±(2^53 - 1): write it as a string")
+    elif kind is dict:
+        if depth == DEPTH_LIMIT:
+            raise NotCanonical(f"nested deeper than {DEPTH_LIMIT} levels")
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii() or "\0" in key:
+                raise NotCanonical(f"the key {key!r} is not ASCII text")
+            _check(item, depth + 1)
+    elif kind is list:
+        if depth == DEPTH_LIMIT:
+            raise NotCanonical(f"nested deeper than {DEPTH_LIMIT} levels")
+        for item in value:
+            _check(item, depth + 1)
+    elif value is not None and kind is not bool:
+        raise NotCanonical(f"a {kind.__name__} has no canonical form: write it as a string")
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical bytes of a JSON value. Raises NotCanonical for a value outside the closed set or bytes
+    beyond SIZE_LIMIT."""
+    return _encode(value, SIZE_LIMIT)
+
+
+def digest(value: Any) -> str:
+    """`sha256:` and the hexadecimal digest of the canonical bytes, of any length. Raises NotCanonical."""
+    return "sha256:" + hashlib.sha256(_encode(value, None)).hexdigest()
+
+
+def _encode(value: Any, limit: int | None) -> bytes:
+    _check(value, 0)
+    try:
+        encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, RecursionError) as error:  # a lone surrogate
+        raise NotCanonical(str(error)) from error
+    if limit is not None and len(encoded) > limit:
+        raise NotCanonical(
+            f"{len(encoded):,} bytes, and an entry holds at most {limit:,}: "
+            "store the long part as a blob and record its digest"
+        )
+    return encoded
+
+
+def is_canonical(encoded: bytes) -> bool:
+    """Whether these bytes are exactly what `canonical` writes for what they say: also finds duplicate keys,
+    floats, spaces, superfluous escapes and wrong order."""
+    try:
+        return canonical(orjson.loads(encoded)) == encoded
+    except ValueError:
+        return False

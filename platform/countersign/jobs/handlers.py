@@ -1,0 +1,192 @@
+"""Job handlers: what runs for each kind of job, and what a handler may ask of its job.
+
+A handler may run twice without harm: it makes its lasting change inside `context.finishing()`, which holds the
+job's row and refuses when another worker has taken the job over, so that a job ends exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from countersign import clock
+from countersign.actors import Actor
+from countersign.jobs.models import Job, JobLine, JobState
+
+QUEUES = ("core", "evaluation")
+
+
+class JobFailed(Exception):
+    """The job cannot succeed: a stable code and a sentence for people. It is not tried again by itself."""
+
+    def __init__(self, code: str, message: str, *, said: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.said = code, message, said
+
+
+class Retry(Exception):
+    """A named, passing trouble: try again after so many seconds while attempts are left."""
+
+    def __init__(self, message: str, *, after_seconds: float) -> None:
+        super().__init__(message)
+        self.message, self.after_seconds = message, after_seconds
+
+
+class Cancelled(Exception):
+    """Somebody asked for the job to end."""
+
+
+class ClaimLost(Exception):
+    """Another worker has the job, or it has ended: this one must not write any more."""
+
+
+@dataclass
+class JobContext:
+    """What a running handler is given. `is_cancelled` and `is_lost` are kept up to date by the heartbeat."""
+
+    job: Job
+    actor: Actor
+    is_cancelled: bool = False
+    is_lost: bool = False
+    finished: bool = False
+    _steps: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The arguments it was enqueued with."""
+        return dict(self.job.args)
+
+    def _mine(self) -> Any:
+        return Job.objects.filter(id=self.job.id, claim=self.job.claim, state=JobState.RUNNING)
+
+    def _update(self, **fields: Any) -> None:
+        if not self._mine().update(heartbeat_at=clock.now(), **fields):
+            raise ClaimLost
+
+    def cancelled(self) -> bool:
+        """Whether to stop: cancelled by a person, or taken over."""
+        return self.is_cancelled or self.is_lost
+
+    def check(self) -> None:
+        """Raise Cancelled or ClaimLost where the job should stop."""
+        if self.is_lost:
+            raise ClaimLost
+        if self.is_cancelled:
+            raise Cancelled
+
+    def step(self, name: str, detail: str = "", *, progress: float | None = None) -> None:
+        """Begin a step, ending the one before; people see the list with times."""
+        self.check()
+        now = clock.now().isoformat()
+        if self._steps:
+            self._steps[-1] |= {"state": "done", "ended_at": now}
+        self._steps.append(
+            {"name": name, "detail": detail, "state": "running", "started_at": now, "ended_at": None}
+        )
+        fields: dict[str, Any] = {"steps": self._steps, "message": name[:300]}
+        if progress is not None:
+            fields["progress"] = min(max(progress, 0.0), 1.0)
+        self._update(**fields)
+
+    def progress(self, share: float, message: str) -> None:
+        """Set progress (0 to 1) with what is going on."""
+        self.check()
+        if self._steps:
+            self._steps[-1]["detail"] = message
+        self._update(progress=min(max(share, 0.0), 1.0), message=message[:300], steps=self._steps)
+
+    def log(self, text: str) -> None:
+        """Add a line people can read on the job's page."""
+        JobLine.objects.create(job=self.job, at=clock.now(), text=text[:2000])
+
+    @contextmanager
+    def finishing(self, result: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """One transaction that holds the job's row: what is written inside and the job's success commit together,
+        or neither. Yields the result, which the block may fill. Raises ClaimLost when the job is no longer ours."""
+        outcome = result if result is not None else {}
+        with transaction.atomic():
+            if self._mine().select_for_update().first() is None:
+                raise ClaimLost
+            yield outcome
+            now = clock.now()
+            for step in self._steps:
+                if step["state"] == "running":
+                    step |= {"state": "done", "ended_at": now.isoformat()}
+            self._mine().update(
+                state=JobState.SUCCEEDED,
+                progress=1,
+                message="Done",
+                result=outcome,
+                steps=self._steps,
+                ended_at=now,
+                heartbeat_at=now,
+            )
+        self.finished = True
+
+
+HandlerFunction = Callable[[JobContext], dict[str, Any] | None]
+FailureHook = Callable[[Job, JobFailed, Actor], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A kind of job: its function, its queue, and how people call it."""
+
+    kind: str
+    queue: str
+    title: str
+    function: HandlerFunction
+    retryable: bool
+
+
+_handlers: dict[str, Handler] = {}
+_failure_hooks: dict[str, FailureHook] = {}
+
+
+def handler(
+    kind: str, *, queue: str = "core", title: str, retryable: bool = True
+) -> Callable[[HandlerFunction], HandlerFunction]:
+    """Register a function for a kind of job. `retryable` False: a person asks anew instead of running the job
+    again (its own row has ended with it). Raises ValueError on a second one or an unknown queue."""
+    if queue not in QUEUES:
+        raise ValueError(f"queue {queue} is not one of {QUEUES}")
+
+    def add(function: HandlerFunction) -> HandlerFunction:
+        if kind in _handlers:
+            raise ValueError(f"job kind {kind} is registered twice")
+        _handlers[kind] = Handler(kind, queue, title, function, retryable)
+        return function
+
+    return add
+
+
+def on_failure(kind: str) -> Callable[[FailureHook], FailureHook]:
+    """Register what else ends when a job of this kind fails or is cancelled: called inside the transaction that
+    ends it, with code `cancelled` for a cancelled one."""
+
+    def add(function: FailureHook) -> FailureHook:
+        _failure_hooks[kind] = function
+        return function
+
+    return add
+
+
+def handler_of(kind: str) -> Handler:
+    """The handler of a kind. Raises KeyError for an unknown one."""
+    return _handlers[kind]
+
+
+def title_of(kind: str) -> str:
+    """How people call this kind of job."""
+    known = _handlers.get(kind)
+    return known.title if known else kind
+
+
+def call_failure_hook(job: Job, failure: JobFailed, actor: Actor) -> None:
+    """Let the owner of the kind end what belongs to the job. Call inside the ending transaction."""
+    if hook := _failure_hooks.get(job.kind):
+        hook(job, failure, actor)

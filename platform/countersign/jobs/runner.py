@@ -1,0 +1,193 @@
+"""Running one job: claim, heartbeat, handler, end. The sweeper sends again what was lost.
+
+A worker claims a job by a conditional UPDATE that writes a fresh claim; whoever lost the claim writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+
+from countersign import clock
+from countersign.actors import Actor, ActorKind
+from countersign.errors import CountersignError
+from countersign.jobs import actions, handlers
+from countersign.jobs.handlers import Cancelled, ClaimLost, JobContext, JobFailed, Retry
+from countersign.jobs.models import Job, JobState
+
+log = structlog.get_logger(__name__)
+
+ActorResolver = Callable[..., Actor]
+_resolver: list[ActorResolver] = []
+RESEND_SECONDS = 15
+
+
+def register_actor_resolver(resolver: ActorResolver) -> None:
+    """How a job finds who it runs for: called as resolver(kind, ref, via=…, act=…, request=…)."""
+    _resolver[:] = [resolver]
+
+
+def actor_of(job: Job) -> Actor:
+    """The person who asked, with the grants they hold now, by the road `job:<id>`."""
+    via = f"job:{job.id}"
+    if job.actor_kind == ActorKind.SYSTEM:
+        return Actor(ActorKind.SYSTEM, None, job.actor_label, via, act=job.act, request=job.request)
+    return _resolver[0](ActorKind(job.actor_kind), job.actor_ref, via=via, act=job.act, request=job.request)
+
+
+def claim(job_id: UUID) -> Job | None:
+    """Take a due, queued job; None when it is not there to take."""
+    now = clock.now()
+    taken = Job.objects.filter(id=job_id, state=JobState.QUEUED, run_after__lte=now).update(
+        state=JobState.RUNNING,
+        claim=uuid4(),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        started_at=now,
+        heartbeat_at=now,
+        message="Started",
+        attempts=F("attempts") + 1,
+    )
+    return Job.objects.get(id=job_id) if taken else None
+
+
+class Heartbeat(threading.Thread):
+    """Keeps the job's lease alive and brings a request to cancel into the context within a second."""
+
+    def __init__(self, context: JobContext) -> None:
+        super().__init__(daemon=True, name=f"heartbeat-{context.job.id}")
+        self._context = context
+        self._ended = threading.Event()
+        self._interval = min(1.0, settings.JOB_LEASE_SECONDS / 4)
+
+    def run(self) -> None:
+        job = self._context.job
+        try:
+            while not self._ended.wait(self._interval):
+                try:
+                    mine = Job.objects.filter(id=job.id, claim=job.claim, state=JobState.RUNNING)
+                    if not mine.update(heartbeat_at=clock.now()):
+                        self._context.is_lost = True
+                        return
+                    if mine.filter(cancel_requested=True).exists():
+                        self._context.is_cancelled = True
+                except DatabaseError:
+                    connection.close()  # a restarted database: the next beat connects anew
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """End the thread and wait for its last statement."""
+        self._ended.set()
+        self.join()
+
+
+def run(job_id: UUID) -> None:
+    """Claim and run one job to its end. Never raises: what goes wrong is written on the job."""
+    job = claim(job_id)
+    if job is None:
+        return
+    structlog.contextvars.bind_contextvars(job=str(job.id), job_kind=job.kind, act=str(job.act))
+    heartbeat: Heartbeat | None = None
+    actor = Actor.system(f"job:{job.id}")
+    try:
+        actor = actor_of(job)
+        context = JobContext(job, actor)
+        heartbeat = Heartbeat(context)
+        heartbeat.start()
+        result = handlers.handler_of(job.kind).function(context)
+        if not context.finished:
+            with context.finishing(result or {}):
+                pass
+    except ClaimLost:
+        log.warning("job.claim_lost")
+    except Cancelled:
+        _end(job, actor, JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
+    except Retry as trouble:
+        _try_again(job, actor, trouble)
+    except JobFailed as failure:
+        _end(job, actor, failure, JobState.CANCELLED if failure.code == "cancelled" else JobState.FAILED)
+    except CountersignError as error:
+        _end(job, actor, JobFailed(error.code, error.message), JobState.FAILED)
+    except Exception:
+        log.exception("job.crashed")
+        message = f"Countersign itself failed here. Tell the operator the reference {job.id}; the log has the rest."
+        _end(job, actor, JobFailed("unexpected", message), JobState.FAILED)
+    finally:
+        if heartbeat is not None:
+            heartbeat.stop()
+        structlog.contextvars.unbind_contextvars("job", "job_kind", "act")
+
+
+def _end(job: Job, actor: Actor, failure: JobFailed, state: JobState) -> None:
+    """End a job that is still ours, with what belongs to it, in one transaction."""
+    with transaction.atomic():
+        mine = Job.objects.select_for_update().filter(id=job.id, claim=job.claim, state=JobState.RUNNING).first()
+        if mine is None:
+            return
+        now = clock.now()
+        for step in mine.steps:
+            if step["state"] == "running":
+                step |= {"state": str(state), "ended_at": now.isoformat()}
+        handlers.call_failure_hook(mine, failure, actor)
+        Job.objects.filter(id=job.id).update(
+            state=state,
+            failure_code=failure.code,
+            failure=failure.message,
+            message=failure.message[:300],
+            steps=mine.steps,
+            ended_at=now,
+        )
+
+
+def _try_again(job: Job, actor: Actor, trouble: Retry) -> None:
+    if job.attempts >= job.attempts_allowed:
+        message = f"{trouble.message} It was tried {job.attempts} times."
+        _end(job, actor, JobFailed("attempts_used_up", message), JobState.FAILED)
+        return
+    Job.objects.filter(id=job.id, claim=job.claim, state=JobState.RUNNING).update(
+        state=JobState.QUEUED,
+        claim=None,
+        sent_at=None,
+        message=f"{trouble.message} Trying again.",
+        run_after=clock.now() + timedelta(seconds=trouble.after_seconds),
+    )
+
+
+def sweep() -> dict[str, int]:
+    """Send again what the broker lost and take back jobs whose worker went silent. Counts by what was done."""
+    now = clock.now()
+    counts = {"sent": 0, "taken_back": 0, "ended": 0}
+    silent_since = now - timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    for job in Job.objects.filter(state=JobState.RUNNING, heartbeat_at__lt=silent_since)[:200]:
+        if job.cancel_requested:
+            _end(job, Actor.system(f"job:{job.id}"), JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
+            counts["ended"] += 1
+        elif job.attempts >= job.attempts_allowed:
+            message = f"Its worker was lost {job.attempts} times while it ran. It is not tried again by itself."
+            _end(job, Actor.system(f"job:{job.id}"), JobFailed("worker_lost", message), JobState.FAILED)
+            counts["ended"] += 1
+        else:
+            counts["taken_back"] += Job.objects.filter(
+                id=job.id, claim=job.claim, state=JobState.RUNNING, heartbeat_at__lt=silent_since
+            ).update(
+                state=JobState.QUEUED,
+                claim=None,
+                sent_at=None,
+                run_after=now,
+                message="Its worker was lost; waiting for another",
+            )
+    lost_since = now - timedelta(seconds=RESEND_SECONDS)
+    due = Job.objects.filter(state=JobState.QUEUED, run_after__lte=now).order_by("run_after")
+    for job in (due.filter(sent_at__isnull=True) | due.filter(sent_at__lt=lost_since))[:200]:
+        actions.send(job.id, job.queue)
+        counts["sent"] += 1
+    return counts

@@ -1,0 +1,43 @@
+"""Fixtures every test may use. Services come from the plugin tests.services, databases from tests.databases."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test.testcases import TransactionTestCase
+
+from tests import databases
+
+_names: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """This process's database, cloned from the run's template."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
+    template = databases.make_template(run)
+    name = f"test_{run}_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
+    databases.clone(template, name)
+    _names.update(template=template, name=name)
+    with django_db_blocker.unblock():
+        connections["default"].close()
+        connections["default"].settings_dict["NAME"] = name
+        connections.settings["default"]["NAME"] = name
+    os.environ["DATABASE_URL"] = databases.url_of(os.environ["DATABASE_URL"], name)
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+    databases.drop(name)
+
+
+def _fresh_database(self: TransactionTestCase) -> None:
+    """After a test that committed: a fresh clone instead of a flush (see tests.databases)."""
+    connections.close_all()
+    databases.clone(_names["template"], _names["name"])
+
+
+TransactionTestCase._fixture_teardown = _fresh_database  # type: ignore[method-assign]
