@@ -1,0 +1,24 @@
+"""The measuring engine: labels and scores in, JSON-able evidence out. Pure arithmetic, no Django.
+
+The names below are loaded on first use: pages, cards and policy sentences read `catalogue` from this
+package, and the web process must not pay for numpy, scipy and scikit-learn to do so.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from governance.evaluation.measures.binary import measure_binary
+    from governance.evaluation.measures.comparison import compare_paired
+    from governance.evaluation.measures.estimate import Estimate
+
+__all__ = ["Estimate", "compare_paired", "measure_binary"]
+
+_HOMES = {"Estimate": "estimate", "compare_paired": "comparison", "measure_binary": "binary"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module (PEP 562). AttributeError for any other name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

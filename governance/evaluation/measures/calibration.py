@@ -1,0 +1,160 @@
+"""How far scores can be read as probabilities: Brier, log loss, calibration error, slope, intercept."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, logit
+
+from governance.evaluation.measures.estimate import (
+    TAILS,
+    Estimate,
+    FloatArray,
+    IntArray,
+    Z,
+    around,
+    undefined,
+)
+
+ECE_BINS = 15
+
+#: Scores of exactly 0 and 1 have no log-odds; recalibration takes them for one in a million.
+EDGE = 1e-6
+
+
+def brier_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
+    """The squared error of each row (Brier 1950)."""
+    return (scores - labels) ** 2
+
+
+def log_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
+    """Minus the log of the probability given to what happened (Good 1952).
+
+    A probability of 0 counts as the smallest float64 step, 2.2e-16, as in scikit-learn.
+    """
+    step = float(np.finfo(np.float64).eps)
+    clipped = np.clip(scores, step, 1 - step)
+    return np.where(labels == 1, -np.log(clipped), -np.log1p(-clipped))
+
+
+def mean_loss(losses: FloatArray, *, highest: float) -> Estimate:
+    """The mean with the normal interval from its standard error, cut at 0 and `highest`.
+
+    Equal losses in all rows show no spread, and then there is no interval.
+    """
+    n = len(losses)
+    value = float(losses.mean())
+    if losses.min() == losses.max():
+        return Estimate(value, None, None, "no interval, the loss is the same in every row", n)
+    half = Z * float(losses.std(ddof=1)) / n**0.5
+    ends = max(value - half, 0.0), min(value + half, highest)
+    return around(value, *ends, method="normal approximation", n=n)
+
+
+class Bins(NamedTuple):
+    """Rows in bins of equal count by score; tied scores share a bin."""
+
+    n: IntArray
+    positives: IntArray
+    mean_score: FloatArray
+
+
+def equal_count_bins(labels: IntArray, scores: FloatArray, most: int) -> Bins:
+    """At most `most` bins of equal count, in order of score.
+
+    A run of tied scores goes whole to the bin of its middle row, so bins are uneven where ties are long
+    and the result does not depend on the order of rows.
+    """
+    order = np.argsort(scores, kind="stable")
+    scores, labels = scores[order], labels[order]
+    starts = np.append(0, np.flatnonzero(np.diff(scores)) + 1)
+    lengths = np.diff(np.append(starts, len(scores)))
+    bin_of_run = (most * (starts + (lengths - 1) / 2 + 0.5) / len(scores)).astype(np.int64)
+    run_of_bin = np.append(0, np.flatnonzero(np.diff(bin_of_run)) + 1)
+    first = starts[run_of_bin]
+    n = np.diff(np.append(first, len(scores)))
+    return Bins(n, np.add.reduceat(labels, first), np.add.reduceat(scores, first) / n)
+
+
+def calibration_error(labels: IntArray, scores: FloatArray, rng: np.random.Generator, draws: int) -> Estimate:
+    """Expected calibration error over 15 equal-count bins: the mean of |observed rate - mean score|.
+
+    Naeini, Cooper & Hauskrecht 2015 (AAAI), with equal-count bins as in Nguyen & O'Connor 2015 (EMNLP).
+    Each bin's observed rate is drawn from its Beta form (Jeffreys), given the scores. The error is an
+    absolute value, so chance alone lifts it, in the sample and once more in the draws. The upper end
+    takes the draws moved back to the sample's value; the lower end subtracts all that chance could add,
+    so that a calibrated model's interval reaches 0.
+    """
+    bins = equal_count_bins(labels, scores, ECE_BINS)
+    weights = bins.n / len(labels)
+    rates = bins.positives / bins.n
+    value = float(np.sum(weights * np.abs(rates - bins.mean_score)))
+    drawn = rng.beta(bins.positives + 0.5, bins.n - bins.positives + 0.5, size=(draws, len(bins.n)))
+    errors = np.sum(weights * np.abs(drawn - bins.mean_score), axis=1)
+    by_chance = np.sum(weights * np.abs(drawn - rates), axis=1)
+    low = max(value - float(np.quantile(by_chance, TAILS[1])), 0.0)
+    high = min(value + float(np.quantile(errors, TAILS[1]) - errors.mean()), 1.0)
+    return around(value, low, high, method="beta draws in each bin", n=len(labels))
+
+
+def recalibration(labels: IntArray, scores: FloatArray) -> tuple[Estimate, Estimate]:
+    """Calibration slope and calibration intercept with Wald intervals.
+
+    Logistic recalibration (Cox 1958, Biometrika 45): label ~ log-odds of the score. The slope is fitted
+    beside a free intercept; the intercept with the slope held at 1 (calibration in the large), as in Van
+    Calster et al. 2019, BMC Medicine 17. A calibrated model has slope 1 and intercept 0.
+    """
+    n = len(labels)
+    method = "Wald"
+    if scores.min() < EDGE or scores.max() > 1 - EDGE:
+        method = "Wald, scores kept a millionth from 0 and 1"
+    if labels.min() == labels.max():
+        reason = "Only one class is present, so scores cannot be recalibrated."
+        return undefined(reason, method=method, n=n), undefined(reason, method=method, n=n)
+    odds = logit(np.clip(scores, EDGE, 1 - EDGE))
+    ones = np.ones(n)
+    intercept = _wald(*_fit(labels, [ones], odds), method=method, n=n)
+    if odds.min() == odds.max():
+        return undefined("Every row has the same score, so there is no slope.", method=method, n=n), intercept
+    positive, negative = odds[labels == 1], odds[labels == 0]
+    if negative.max() <= positive.min() or positive.max() <= negative.min():
+        reason = "The scores separate the classes completely, so the slope has no finite value."
+        return undefined(reason, method=method, n=n), intercept
+    scale = odds.std()  # fitted in standard units, or log-odds far from 0 leave the equations near singular
+    slope, error = _fit(labels, [(odds - odds.mean()) / scale, ones], np.zeros(n))
+    return _wald(slope / scale, error / scale, method=method, n=n), intercept
+
+
+def _wald(coefficients: FloatArray, errors: FloatArray, *, method: str, n: int) -> Estimate:
+    value, error = float(coefficients[0]), float(errors[0])
+    return Estimate(value, value - Z * error, value + Z * error, method, n)
+
+
+def _fit(labels: IntArray, columns: list[FloatArray], offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coefficients of greatest likelihood of label ~ offset + columns, and their standard errors.
+
+    Newton's method, each step halved until the likelihood rises. Sums are numpy's own, not the linear
+    algebra library's, whose last digits depend on its threads.
+    """
+
+    def log_likelihood(odds: FloatArray) -> float:
+        return float(np.sum(labels * odds - np.logaddexp(0, odds)))
+
+    def information(odds: FloatArray) -> FloatArray:
+        rates = expit(odds)
+        weights = rates * (1 - rates)
+        return np.array([[np.sum(weights * one * two) for two in columns] for one in columns])
+
+    coefficients, odds = np.zeros(len(columns)), offset
+    for _ in range(100):
+        gradient = np.array([np.sum(column * (labels - expit(odds))) for column in columns])
+        step = np.linalg.solve(information(odds), gradient)
+        before = log_likelihood(odds)
+        while True:
+            moved = odds + np.sum([size * column for size, column in zip(step, columns, strict=True)], axis=0)
+            if log_likelihood(moved) >= before or np.abs(step).max() < 1e-10:
+                break
+            step = step / 2
+        coefficients, odds = coefficients + step, moved
+        if np.abs(step).max() < 1e-10:
+            break
+    return coefficients, np.sqrt(np.diag(np.linalg.inv(information(odds))))

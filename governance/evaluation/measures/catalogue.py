@@ -1,0 +1,228 @@
+"""What each measure is called, which way is better, what it means and how it is written.
+
+For pages, cards and policy sentences. Imports nothing, so that the web process stays small.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Better(Enum):
+    """Which way a measure gets better."""
+
+    HIGHER = "higher is better"
+    LOWER = "lower is better"
+    NEAR_IDEAL = "nearer the ideal is better"
+    NEITHER = "neither way is better by itself"
+
+
+class Unit(Enum):
+    """How a value is written, by the name of the format (three decimals; per cent with one)."""
+
+    SCORE = "score"
+    PERCENT = "percent"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure as people meet it. `ideal` is given for the measures that should come near a value."""
+
+    name: str
+    label: str
+    better: Better
+    unit: Unit
+    meaning: str
+    ideal: float | None = None
+
+
+def _gathered(*measures: Measure) -> dict[str, Measure]:
+    return {measure.name: measure for measure in measures}
+
+
+#: The keys of `metrics` in a result, and of `diffs` in a comparison.
+METRICS = _gathered(
+    Measure(
+        "roc_auc",
+        "ROC AUC",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The chance that a random positive row scores above a random negative one; luck gives 0.5.",
+    ),
+    Measure(
+        "gini",
+        "Gini",
+        Better.HIGHER,
+        Unit.SCORE,
+        "ROC AUC on a scale where luck is 0 and a perfect order is 1.",
+    ),
+    Measure(
+        "ks",
+        "Kolmogorov\N{EN DASH}Smirnov",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The largest gap between recall and false positive rate that any threshold gives.",
+    ),
+    Measure(
+        "average_precision",
+        "Average precision",
+        Better.HIGHER,
+        Unit.SCORE,
+        "Precision averaged over the positive rows, best score first; luck gives the share of positives.",
+    ),
+    Measure(
+        "brier",
+        "Brier score",
+        Better.LOWER,
+        Unit.SCORE,
+        "The mean squared distance between the score and what happened.",
+    ),
+    Measure(
+        "log_loss",
+        "Log loss",
+        Better.LOWER,
+        Unit.SCORE,
+        "The mean surprise at what happened, which punishes confident errors hardest.",
+    ),
+    Measure(
+        "calibration_error",
+        "Calibration error",
+        Better.LOWER,
+        Unit.SCORE,
+        "How far scores lie from the rates observed, on average over 15 bins of equal count.",
+    ),
+    Measure(
+        "calibration_slope",
+        "Calibration slope",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "1 when scores are spread as the risks are; below 1 they are too extreme, above 1 too timid.",
+        ideal=1.0,
+    ),
+    Measure(
+        "calibration_intercept",
+        "Calibration intercept",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "0 when scores match the observed rate on the whole; above 0 they are too low, below 0 too high.",
+        ideal=0.0,
+    ),
+    Measure(
+        "accuracy",
+        "Accuracy",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The share of rows predicted right at the threshold.",
+    ),
+    Measure(
+        "precision",
+        "Precision",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The share of rows predicted positive that are positive.",
+    ),
+    Measure(
+        "recall",
+        "Recall",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The share of positive rows that are predicted positive, also called true-positive rate.",
+    ),
+    Measure(
+        "specificity",
+        "Specificity",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The share of negative rows that are predicted negative.",
+    ),
+    Measure(
+        "false_positive_rate",
+        "False positive rate",
+        Better.LOWER,
+        Unit.PERCENT,
+        "The share of negative rows that are predicted positive.",
+    ),
+    Measure(
+        "f1",
+        "F1",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The harmonic mean of precision and recall.",
+    ),
+    Measure(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The mean of recall and specificity, so that a rare class counts as much as a common one.",
+    ),
+    Measure(
+        "matthews",
+        "Matthews correlation",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The correlation between prediction and label; luck is 0 and a perfect prediction 1.",
+    ),
+    Measure(
+        "selection_rate",
+        "Selection rate",
+        Better.NEITHER,
+        Unit.PERCENT,
+        "The share of rows predicted the favourable outcome.",
+    ),
+    Measure(
+        "base_rate",
+        "Base rate",
+        Better.NEITHER,
+        Unit.PERCENT,
+        "The share of rows whose true outcome is the favourable one.",
+    ),
+)
+
+#: The keys of `fairness` in a result, for a group against the reference and for an attribute.
+FAIRNESS = _gathered(
+    Measure(
+        "selection_rate_ratio",
+        "Selection rate ratio",
+        Better.HIGHER,
+        Unit.SCORE,
+        "A group's selection rate divided by the reference group's; the four-fifths rule looks at 0.80.",
+    ),
+    Measure(
+        "true_positive_rate_difference",
+        "True-positive rate difference",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "A group's true-positive rate minus the reference group's.",
+        ideal=0.0,
+    ),
+    Measure(
+        "false_positive_rate_difference",
+        "False positive rate difference",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "A group's false positive rate minus the reference group's.",
+        ideal=0.0,
+    ),
+    Measure(
+        "predictive_parity_difference",
+        "Predictive parity difference",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "A group's precision minus the reference group's.",
+        ideal=0.0,
+    ),
+    Measure(
+        "equalised_odds_difference",
+        "Equalised odds difference",
+        Better.LOWER,
+        Unit.SCORE,
+        "The larger of the distances in true-positive rate and in false positive rate.",
+    ),
+    Measure(
+        "true_positive_rate_gap",
+        "True-positive rate gap",
+        Better.LOWER,
+        Unit.SCORE,
+        "The highest true-positive rate of any group minus the lowest.",
+    ),
+)
