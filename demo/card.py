@@ -93,8 +93,8 @@ BOOSTED_TREES_CARD = {
         "inputs and calibration | outcomes arrive a month late |\n"
         "| A data refresh loses rows | any group | lineage by digest; evaluation on a holdout that the "
         "refresh cannot touch | a fault in both samples alike would be missed |\n"
-        "| The score is taken as a verdict | every customer | the statements are shown beside it; refusals may be overturned | "
-        "depends on the desk having the time |"
+        "| The score is taken as a verdict | every customer | the statements are shown beside it; "
+        "refusals may be overturned | depends on the desk having the time |"
     ),
     "oversight": (
         "The model refers, a person refuses: every account at or above the threshold is read by a member of "

@@ -57,7 +57,8 @@ def missed(evidence: dict[str, Any]) -> list[str]:
 
 
 def scores_of(trained: TrainedModel, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-    return trained.pipeline.predict_proba(frame[[column["name"] for column in trained.features]])[:, 1]
+    inputs = frame[[column["name"] for column in trained.features]]
+    return np.asarray(trained.pipeline.predict_proba(inputs))[:, 1]
 
 
 @pytest.fixture(scope="module")
