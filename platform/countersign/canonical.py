@@ -1,8 +1,8 @@
 """Canonical bytes of a ledger entry: RFC 8785 over a closed set of values. Format 1, final.
 
-The set is closed so that every encoder agrees on the bytes: no floats, only ASCII keys (byte order is then the
-UTF-16 order of RFC 8785), integers a double can count, and exact types, because orjson would silently write a
-datetime, a UUID, an enum or a tuple.
+The set is closed so that every encoder agrees on the bytes: no floats, only ASCII keys (byte order is then
+the UTF-16 order of RFC 8785), integers a double can count, and exact types, because orjson would silently
+write a datetime, a UUID, an enum or a tuple.
 """
 
 from __future__ import annotations

@@ -1,0 +1,91 @@
+"""Sentences that tell people what an entry says. Each folder registers those of its verbs in its
+presenters.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from countersign.ledger import verbs
+
+ERASED = "(erased)"
+"""What stands for a personal value that is no longer held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A word of a sentence that leads somewhere."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What happened, as words and links; it names no actor, whose column stands beside it."""
+
+    parts: tuple[str | Link, ...]
+
+    @classmethod
+    def of(cls, *parts: str | Link) -> Sentence:
+        """A sentence of these parts, joined as they are."""
+        return cls(parts)
+
+    def __str__(self) -> str:
+        return "".join(part.text if isinstance(part, Link) else part for part in self.parts)
+
+    def __html__(self) -> SafeString:
+        """Escaped HTML; Django's templates and `conditional_escape` use it by themselves."""
+        return format_html_join(
+            "",
+            "{}",
+            (
+                (format_html('<a href="{}">{}</a>', part.url, part.text) if isinstance(part, Link) else part,)
+                for part in self.parts
+            ),
+        )
+
+
+Presenter = Callable[[dict[str, Any]], Sentence]
+
+_presenters: dict[tuple[str, int], Presenter] = {}
+
+
+def sentence(verb_name: str, version: int = 1) -> Callable[[Presenter], Presenter]:
+    """Decorator: this function tells entries of that verb and version. It gets the leaf, whose `personal`
+    maps each field to its value, or to ERASED. Raises ValueError when there is one already."""
+
+    def decorate(presenter: Presenter) -> Presenter:
+        if (verb_name, version) in _presenters:
+            raise ValueError(f"there is a sentence for {verb_name} version {version} already")
+        _presenters[verb_name, version] = presenter
+        return presenter
+
+    return decorate
+
+
+def present(leaf: Mapping[str, Any], personal: Mapping[str, str]) -> Sentence:
+    """The sentence of a leaf, with the personal values that are still held; a plain one made from the verb's
+    name where nobody registered a better."""
+    shown = dict(leaf) | {"personal": {name: personal.get(name, ERASED) for name in leaf["personal"]}}
+    presenter = _presenters.get((leaf["verb"], leaf["verb_version"]), _default)
+    return presenter(shown)
+
+
+def _default(leaf: dict[str, Any]) -> Sentence:
+    words = leaf["verb"].split(".")[1:] or [leaf["verb"]]
+    return Sentence.of(" ".join(words).replace("_", " ").capitalize())
+
+
+@sentence(verbs.CREATED.name)
+def _created(leaf: dict[str, Any]) -> Sentence:
+    return Sentence.of(f"Began the ledger {leaf['data']['after']['origin']}")
+
+
+@sentence(verbs.VERIFIER_PUBLISHED.name)
+def _verifier_published(leaf: dict[str, Any]) -> Sentence:
+    return Sentence.of(f"Published the offline verifier {leaf['data']['after']['details']['sha256']}")
