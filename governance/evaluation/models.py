@@ -15,26 +15,12 @@ from registry.versions.models import ModelVersion
 
 
 class EvaluationState(models.TextChoices):
-    """Waiting and running are live; the others are final."""
+    """Waiting until its job ends; whether that runs just now is the job's to say. The others are final."""
 
     WAITING = "waiting"
-    RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-MOVES: dict[str, frozenset[str]] = {
-    EvaluationState.WAITING: frozenset(
-        {EvaluationState.RUNNING, EvaluationState.CANCELLED, EvaluationState.FAILED}
-    ),
-    EvaluationState.RUNNING: frozenset(
-        {EvaluationState.SUCCEEDED, EvaluationState.FAILED, EvaluationState.CANCELLED}
-    ),
-    EvaluationState.SUCCEEDED: frozenset(),
-    EvaluationState.FAILED: frozenset(),
-    EvaluationState.CANCELLED: frozenset(),
-}
 
 
 class Evaluation(Recorded):
@@ -68,6 +54,11 @@ class Evaluation(Recorded):
                 name="evaluation_evidence_when_succeeded",
                 condition=Q(state="succeeded", results__isnull=False, circumstances__isnull=False)
                 | (~Q(state="succeeded") & Q(results__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="evaluation_finished_when_final",
+                condition=Q(state="waiting", finished_at__isnull=True)
+                | (~Q(state="waiting") & Q(finished_at__isnull=False)),
             )
         ]
         indexes: ClassVar[list[Any]] = [models.Index(fields=["version", "-number"], name="evaluation_of_version")]

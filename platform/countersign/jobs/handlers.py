@@ -23,9 +23,11 @@ QUEUES = ("core", "evaluation")
 class JobFailed(Exception):
     """The job cannot succeed: a stable code and a sentence for people. It is not tried again by itself."""
 
-    def __init__(self, code: str, message: str, *, said: str = "") -> None:
+    def __init__(
+        self, code: str, message: str, *, said: str = "", circumstances: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
-        self.code, self.message, self.said = code, message, said
+        self.code, self.message, self.said, self.circumstances = code, message, said, circumstances
 
 
 class Retry(Exception):

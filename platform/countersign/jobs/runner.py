@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -42,6 +43,15 @@ def actor_of(job: Job) -> Actor:
     if job.actor_kind == ActorKind.SYSTEM:
         return Actor(ActorKind.SYSTEM, None, job.actor_label, via, act=job.act, request=job.request)
     return _resolver[0](ActorKind(job.actor_kind), job.actor_ref, via=via, act=job.act, request=job.request)
+
+
+def actor_for(leaf: dict[str, Any]) -> Actor:
+    """The actor of a ledger entry, for a reaction that carries on with the same act."""
+    actor, via = leaf["actor"], leaf["via"]
+    act, request = UUID(leaf["act"]), leaf["request"]
+    if actor["kind"] == ActorKind.SYSTEM:
+        return Actor(ActorKind.SYSTEM, None, "Countersign", via, act=act, request=request)
+    return _resolver[0](ActorKind(actor["kind"]), UUID(actor["ref"]), via=via, act=act, request=request)
 
 
 def claim(job_id: UUID) -> Job | None:

@@ -1,0 +1,39 @@
+"""Making environments."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+
+from countersign import clock
+from countersign.actors import Actor
+from countersign.errors import Conflict, Refused
+from countersign.identifiers import fold
+from countersign.ledger.append import append_entry
+from countersign.permissions import Permission
+from governance.environments.models import Environment
+from governance.environments.verbs import ENVIRONMENT_CREATED
+
+
+def create_environment(*, name: str, slug: str, position: int, alias: str, actor: Actor) -> Environment:
+    """An environment with its protected alias. From now on that alias moves only by promotion, in every model.
+
+    Raises Refused without the permission, Conflict where slug or alias (or a look-alike of it) is in use."""
+    if not (verdict := actor.may(Permission.SET_ENVIRONMENT)):
+        raise Refused(verdict)
+    try:
+        with transaction.atomic():
+            environment = Environment.objects.create(
+                name=name,
+                slug=slug,
+                position=position,
+                alias=alias,
+                alias_folded=fold(alias),
+                created_at=clock.now(),
+            )
+            append_entry(verb=ENVIRONMENT_CREATED, subject=environment, actor=actor)
+    except IntegrityError as error:
+        raise Conflict(
+            f"An environment with the address “{slug}” or the alias “{alias}” exists already. Choose another.",
+            code="name_in_use",
+        ) from error
+    return environment

@@ -1,0 +1,19 @@
+"""Every write to reviews, sign-offs and remarks."""
+
+from governance.reviews.actions.requesting import (
+    answer_changes,
+    request_review,
+    revoke_approval,
+    withdraw_review,
+)
+from governance.reviews.actions.saying import add_remark
+from governance.reviews.actions.signing import sign_off
+
+__all__ = [
+    "add_remark",
+    "answer_changes",
+    "request_review",
+    "revoke_approval",
+    "sign_off",
+    "withdraw_review",
+]
