@@ -52,8 +52,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form did not carry the token this site gave it. For the setting CSRF_FAILURE_VIEW."""
     said = (
-        "This form is older than your session, or cookies are off. Go back, load the page again and send it once "
-        "more; your text is kept in this browser."
+        "This form is older than your session, or cookies are off. Go back, load the page again and send it "
+        "once more; your text is kept in this browser."
     )
     return refusal(request, Verdict.because("csrf_failed", said), code="csrf_failed")
 

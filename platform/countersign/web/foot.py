@@ -1,7 +1,7 @@
 """The state of the ledger, in the foot of every page.
 
-The web library stands below the ledger's pages and knows none of its tables: whoever knows the state registers
-a function, and without one the foot says nothing.
+The web library stands below the ledger's pages and knows none of its tables: whoever knows the state
+registers a function, and without one the foot says nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from countersign.web.tally import State
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """One sentence and where it leads. `digest` is the root of the checkpoint, drawn as a tally in `state`."""
+    """One sentence and where it leads. `digest` is the checkpoint's root, drawn as a tally in `state`."""
 
     text: str
     url: str | None = None

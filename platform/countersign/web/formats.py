@@ -117,7 +117,7 @@ def day(value: date) -> str:
 
 
 def relative(moment: datetime, now: datetime) -> str | None:
-    """ "12 seconds ago", "in 3 hours": within a day only; None beyond it, where the date is the better answer."""
+    """How far away: "12 seconds ago", "in 3 hours". None beyond a day, where the date says more."""
     delta = moment - now
     apart = abs(delta)
     if apart >= timedelta(days=1):

@@ -16,15 +16,15 @@ from django.utils.safestring import SafeString, mark_safe
 
 from countersign.web import formats
 
-_ERROR_ICON = '<svg class="i" aria-hidden="true"><use href="#i-refuse"/></svg>'
-_UP_ICON = '<svg class="i c-ink2" aria-hidden="true"><use href="#i-up"/></svg>'
+_ERROR_ICON = mark_safe('<svg class="i" aria-hidden="true"><use href="#i-refuse"/></svg>')
+_UP_ICON = mark_safe('<svg class="i c-ink2" aria-hidden="true"><use href="#i-up"/></svg>')
 
 
 def draw_field(bound: BoundField) -> SafeString:
     """One field of a form with its label, error and hint."""
     widget = bound.field.widget
     if bound.is_hidden:
-        return mark_safe(str(bound))
+        return bound.as_widget()
     if isinstance(widget, RadioSelect | CheckboxSelectMultiple):
         return _choices(bound)
     if isinstance(widget, CheckboxInput):
@@ -35,7 +35,7 @@ def draw_field(bound: BoundField) -> SafeString:
             bound,
             format_html(
                 '<div class="drop"><b>{} {}</b>{}{}</div>',
-                mark_safe(_UP_ICON),
+                _UP_ICON,
                 _label(bound),
                 control,
                 _hint(bound),
@@ -54,7 +54,7 @@ def _control(bound: BoundField) -> SafeString:
     if isinstance(bound.field.widget, Textarea):
         # keep.js holds on to what was typed until the server has answered.
         attributes["data-keep"] = True
-    return mark_safe(bound.as_widget(attrs=attributes))
+    return bound.as_widget(attrs=attributes)
 
 
 def _stands_alone(bound: BoundField) -> bool:
@@ -85,7 +85,7 @@ def _error(bound: BoundField) -> SafeString | str:
     return format_html(
         '<span class="error" id="{}_error">{}<span>{}</span></span>',
         bound.auto_id,
-        mark_safe(_ERROR_ICON),
+        _ERROR_ICON,
         format_html_join(" ", "{}", ((sentence,) for sentence in bound.errors)),
     )
 
@@ -151,9 +151,10 @@ def _choices(bound: BoundField) -> SafeString:
 
 
 def draw_errors(form: BaseForm, nothing_done: str = "Nothing was saved.") -> SafeString:
-    """The notice above a form: what belongs to no one field, and links to the fields when two or more are wrong.
+    """The notice above a form: what belongs to no one field, and links to the fields when two or more are
+    wrong.
 
-    It takes the focus, so that it is read first. Empty for a form without errors or with a single wrong field."""
+    It takes the focus, so that it is read first. Empty for a form with no error or with one wrong field."""
     general = list(form.non_field_errors())
     wrong = [form[name] for name in form.errors if name in form.fields]
     if not general and len(wrong) < 2:
@@ -169,8 +170,8 @@ def draw_errors(form: BaseForm, nothing_done: str = "Nothing was saved.") -> Saf
         said.append(format_html("<p>{}</p>", nothing_done))
     return format_html(
         '<div class="notice refuse" role="alert" tabindex="-1" autofocus>{}<div>{}</div></div>',
-        mark_safe(_ERROR_ICON),
-        mark_safe("".join(said)),
+        _ERROR_ICON,
+        format_html_join("", "{}", ((sentence,) for sentence in said)),
     )
 
 

@@ -2,14 +2,16 @@
 
     return render_page(request, "registry/versions/list.html", {"versions": versions})
 
-**Partial name = element id = `hx-target`.** `{% partialdef rows inline %}<tbody id="rows">…{% endpartialdef %}`
-is drawn within the page, and alone when htmx asks with `hx-target="#rows"`. Every `hx-get` sits on an
-`<a href>` with the same URL and every `hx-post` on a real form, so that the page works without script.
+**Partial name = element id = `hx-target`.** What stands between `{% partialdef rows inline %}` and
+`{% endpartialdef %}`, an element with the id `rows`, is drawn within the page, and alone when htmx asks with
+`hx-target="#rows"`. Every `hx-get` sits on an `<a href>` with the same URL and every `hx-post` on a real
+form, so that the page works without script.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -41,10 +43,8 @@ def render_page(
     Raises TemplateDoesNotExist when the template itself is missing."""
     page = get_template(template)
     if target := asks_for_part(request):
-        try:
+        with suppress(TemplateDoesNotExist):
             page = get_template(f"{template}#{target}")
-        except TemplateDoesNotExist:
-            pass
     response = HttpResponse(page.render(dict(context or {}), request), status=status)
     patch_vary_headers(response, ("HX-Request", "HX-Target"))
     return response
@@ -53,7 +53,8 @@ def render_page(
 def render_invalid_form(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None
 ) -> HttpResponse:
-    """The same page with the form as it was typed and its errors; status 422, which base.html lets htmx swap."""
+    """The same page with the form as it was typed and its errors; status 422, which base.html tells htmx to
+    swap."""
     return render_page(request, template, context, status=422)
 
 

@@ -1,8 +1,9 @@
 """The tally: the mark that shows, from a digest, what a thing is and whether it was countersigned.
 
-A tally stick was cut along a toothed line and each party kept half. The upper half (ink) is drawn from the first
-16 hex digits of the digest, a tooth each; the lower (pen) from the digest that was *signed*, filled from the left
-by required sign-offs. Where the teeth meet, the thing was countersigned; where they do not, the sign-off is stale.
+A tally stick was cut along a toothed line and each party kept half. The upper half (ink) is drawn from the
+first 16 hex digits of the digest, a tooth each; the lower (pen) from the digest that was *signed*, filled
+from the left by required sign-offs. Where the teeth meet, the thing was countersigned; where they do not, the
+sign-off is stale.
 
 Geometry: viewBox 0 0 64 20; tooth i spans x 4i to 4i+4 at y = 5 + nibble × 10/15; the halves keep 0.8 apart.
 """
@@ -55,7 +56,7 @@ def plain_hex(digest: str) -> str:
 def state_of(*, signed: int | None, required: int | None, matches: bool = True) -> State:
     """The state for `signed` of `required` sign-offs that match the current subject.
 
-    No number of required sign-offs: a fingerprint. `matches=False`: a sign-off exists, made on another subject."""
+    No number of required sign-offs: a fingerprint. `matches=False`: another subject was signed."""
     if required is None:
         return State.FINGERPRINT
     if not matches:
@@ -91,7 +92,7 @@ def lower_half(
     foot: float = 20,
     closed: bool = True,
 ) -> str:
-    """The path of the lower half over the first `count` teeth; not `closed`: its edge only, open at the foot."""
+    """The path of the lower half over the first `count` teeth; not `closed`: open at the foot."""
     heights = [height + gap for height in teeth(digest)[:count]]
     last = right if count == TEETH else 4 * count
     steps = "".join(
@@ -105,7 +106,8 @@ def _path(tone: str, d: str) -> str:
 
 
 def _dashed_foot(start: int) -> str:
-    return f'<path class="c-edge" fill="none" stroke="currentColor" stroke-dasharray="2 2" d="M{start} 19.5H64"/>'
+    paint = 'class="c-edge" fill="none" stroke="currentColor" stroke-dasharray="2 2"'
+    return f'<path {paint} d="M{start} 19.5H64"/>'
 
 
 def draw(
@@ -120,9 +122,9 @@ def draw(
 ) -> SafeString:
     """The tally as SVG with `role="img"` and its state in words.
 
-    `size` is "", "md" or "lg"; `label` replaces the words; `signed_digest` is the digest that was signed, needed
-    for STALE (another one is what makes it stale) and by default the same one. Raises ValueError for a bad digest
-    or a stale tally without the digest that was signed."""
+    `size` is "", "md" or "lg"; `label` replaces the words; `signed_digest` is the digest that was signed,
+    needed for STALE and by default the same one. Raises ValueError for a bad
+    digest or a stale tally without the digest that was signed."""
     if state is State.NOTHING:
         return nothing(label=label)
     if state is State.STALE and signed_digest is None:
@@ -141,7 +143,7 @@ def draw(
         marks.append(
             f'<path class="c-doubt" fill="none" stroke="currentColor" stroke-width="1.2" d="{edge}"/>'
         )
-    return _svg(mark_safe("".join(marks)), size, label or words(digest, state, signed, required))
+    return _svg("".join(marks), size, label or words(digest, state, signed, required))
 
 
 def words(digest: str, state: State, signed: int = 0, required: int = 0) -> str:
@@ -159,7 +161,7 @@ def nothing(*, label: str = "") -> SafeString:
     lower = lower_half(NOTHING, left=0.5, right=63.5, foot=19.5)
     pen = 'class="c-edge" fill="none" stroke="currentColor" stroke-width=".6"'
     marks = f'<path {pen} d="{upper}"/><path {pen} stroke-dasharray="1.6 1.2" d="{lower}"/>'
-    return _svg(mark_safe(marks), "", label or "The tally of nothing")
+    return _svg(marks, "", label or "The tally of nothing")
 
 
 def cut(digest: str, *, ground: str = "penwash", tone: str = "pen") -> SafeString:
@@ -181,10 +183,11 @@ def cut(digest: str, *, ground: str = "penwash", tone: str = "pen") -> SafeStrin
     )
 
 
-def _svg(marks: SafeString, size: str, label: str) -> SafeString:
+def _svg(marks: str, size: str, label: str) -> SafeString:
     return format_html(
-        '<svg class="tally{}" viewBox="0 0 64 20" role="img" aria-label="{}" shape-rendering="crispEdges">{}</svg>',
+        '<svg class="tally{}" viewBox="0 0 64 20" role="img" aria-label="{}" '
+        'shape-rendering="crispEdges">{}</svg>',
         f" {size}" if size else "",
         label,
-        marks,
+        mark_safe(marks),  # noqa: S308 - paths of numbers
     )

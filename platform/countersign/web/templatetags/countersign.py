@@ -7,7 +7,8 @@ Marks and words
   {% tally digest signed=1 required=3 size="md" %}              open, in part or whole, by the numbers
   {% tally digest signed_digest=other state="stale" %}          stale (also when signed_digest differs)
   {% cut digest %} {% cut digest plain=True %}                  the toothed edge of a seal box
-  {% digest value %} {% digest value length=8 label="evidence digest" bare=True %}   fingerprint, characters, copy
+  {% digest value %}                                            fingerprint, 12 characters, copy button
+  {% digest value length=8 label="evidence digest" bare=True %} without the fingerprint
   {% copy value "Copy request id" %}                            a copy button alone
   {% alias "champion" protected=True %}                         chip; protected: filled, with a lock
   {% person actor %}                                            a label; a service account says that it is one
@@ -22,39 +23,41 @@ Numbers and times (filters: score, difference, percent, thousands, bytes, durati
 
 Page anatomy
   {% crumbs "Models" models_url model.name model_url %}        pairs of label and URL
-  {% tab "Evaluations" url count=3 %}                           one <li> of <nav class="tabs"><ul>; current by URL
-  {% panels "registry.version" area="main" %}                   panels of higher layers; subject=… if not `subject`
+  {% tab "Evaluations" url count=3 %}                           one <li> in <nav class="tabs"><ul>
+  {% panels "registry.version" area="main" %}                   panels of higher layers; subject=…
 
 Answers
-  {% verdict verdict "Promotion to production is refused" id="why" %}…{% endverdict %}   gate, every reason, then …
+  {% verdict verdict "Promotion is refused" id="why" %}…{% endverdict %}   gate, every reason, then …
   {% notice "refuse" %}…{% endnotice %}                         "", "refuse", "plain"; icon="clock"
-  {% empty_state "There are no models yet" %}…{% end_empty_state %}   the tally of nothing, one sentence, one act
+  {% empty_state "No models yet" %}…{% end_empty_state %}       tally of nothing, one sentence, one act
   {% facts pairs %} {% facts "Flavour" v.flavour "Size" size %} list of labels and values
   {% scroll "Metrics" %}<table class="tbl">…{% endscroll %}      a wide table scrolls inside itself
   {% progress 21 100 "Evaluation 209" %}  {% steps steps %}     steps: list of web.parts.Step
   {% pagination window %}                                       a web.parts.Window
 
 Forms
-  {% form_errors form %}                                        the notice above a form with two or more errors
+  {% form_errors form %}                                        the notice above a form with errors
   {% field form.name %}                                         label · control · error · hint
-  Form fields may carry `hints` and `refused`, dicts from a choice's value to a sentence; a refused choice stays,
-  disabled, and says why. Put `voice` in a textarea's class for words a person puts on the record.
+  Form fields may carry `hints` and `refused`, dicts from a choice's value to a sentence; a refused choice
+  stays, disabled, and says why. Put `voice` in a textarea's class for words a person puts on the record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import template
+from django.template import Template
 from django.template.context import Context
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from countersign import clock
 from countersign.verdicts import Reason, Verdict
-from countersign.web import formats, forms, tally as marks
+from countersign.web import formats, forms
+from countersign.web import tally as marks
 from countersign.web.markdown import render_markdown
 from countersign.web.panels import Area, panels_for
 from countersign.web.parts import Window
@@ -134,7 +137,7 @@ def tally_tag(
     signed_digest: str | None = None,
     label: str = "",
 ) -> SafeString:
-    """The tally of a digest. Without `state` it follows from the numbers and from the digest that was signed."""
+    """The tally of a digest. Without `state` it follows from the numbers and the digest that was signed."""
     if state is None:
         matches = signed_digest is None or marks.plain_hex(signed_digest) == marks.plain_hex(digest)
         drawn = marks.state_of(signed=signed, required=required, matches=matches)
@@ -176,7 +179,7 @@ def copy(value: str, label: str = "Copy") -> SafeString:
 
 @register.simple_tag
 def digest(value: str, length: int = 12, label: str = "digest", bare: bool = False) -> SafeString:
-    """A digest: fingerprint, first characters, the whole in the title, a copy button. `bare`: no fingerprint."""
+    """A digest: fingerprint, first characters, the whole in the title, copy button. `bare`: no drawing."""
     plain = marks.plain_hex(value)
     return format_html(
         '<span class="digest">{}<code title="{}">{}</code>{}</span>',
@@ -226,7 +229,7 @@ def signature(
     signed_digest: str | None = None,
     url: str = "",
 ) -> SafeString:
-    """A signature line: a blank waits, a name binds, a struck name is stale (its digest in `signed_digest`)."""
+    """A signature line: a blank waits, a name binds, a struck name is stale (needs `signed_digest`)."""
     drawn = {"given": marks.State.WHOLE, "blank": marks.State.OPEN, "stale": marks.State.STALE}[state]
     said = format_html('<a href="{}">{}</a>', url, name) if url else name
     return format_html(
@@ -306,12 +309,12 @@ def tab(context: Context, label: str, url: str, count: Any = None, current: bool
 def panels(context: Context, page: str, area: Area | None = None, subject: Any = None) -> SafeString:
     """The panels other layers add to this page; `subject` is by default the page's own name `subject`."""
     subject = context["subject"] if subject is None else subject
-    engine = context.template.engine
+    engine = cast(Template, context.template).engine
     drawn = []
     for panel, names in panels_for(page, request=context["request"], subject=subject, area=area):
         with context.push(**names):
             drawn.append(engine.get_template(panel.template).render(context))
-    return mark_safe("".join(drawn))
+    return format_html_join("", "{}", ((part,) for part in drawn))
 
 
 # --- answers -------------------------------------------------------------------------------------------
@@ -333,8 +336,8 @@ def verdict(
 ) -> SafeString:
     """A gate: one sentence, then every reason, those that refuse first; then what stands inside the tag.
 
-    `word` replaces "Not met" where no requirement is meant (a page that refuses access says "Refused"); `level` is
-    that of the heading.
+    `word` replaces "Not met" where no requirement is meant (a page that refuses access says "Refused");
+    `level` is that of the heading.
 
     A refused act on the page points here: `aria-disabled="true" aria-describedby="{id}"`."""
     reasons = len(verdict.reasons)
@@ -342,7 +345,11 @@ def verdict(
     name = "met" if verdict.allowed else "refuse"
     said = [_reason(r, status(r.state, word if r.state == "not_met" else "")) for r in verdict.reasons]
     said += [_reason(n, status("note" if n.state == "not_met" else n.state)) for n in verdict.notes]
-    listed = format_html('<ul class="reasons">{}</ul>', mark_safe("".join(said))) if said else ""
+    listed = (
+        format_html('<ul class="reasons">{}</ul>', format_html_join("", "{}", ((one,) for one in said)))
+        if said
+        else ""
+    )
     return format_html(
         '<section class="gate {}" aria-labelledby="{}"><h{} id="{}">{}{}</h{}>{}{}</section>',
         name,
@@ -362,7 +369,7 @@ _NOTICE_ICONS = {"": "half", "refuse": "refuse", "plain": "clock"}
 
 @register.simple_block_tag
 def notice(content: str, kind: str = "", icon_name: str = "", role: str = "", id: str = "") -> SafeString:  # noqa: A002
-    """Words in place: doubt (default), refuse or plain. Say what happened, whether anything changed, what to do."""
+    """Words in place: doubt (default), refuse or plain. Say what happened, what changed, what to do."""
     return format_html(
         '<div class="notice{}"{}{}>{}<div>{}</div></div>',
         f" {kind}" if kind else "",
@@ -381,7 +388,7 @@ def empty_state(content: str, title: str) -> SafeString:
 
 @register.simple_tag
 def facts(*pairs: Any) -> SafeString:
-    """Labels and values: either one list of pairs, or label, value, label, value. None says "not recorded"."""
+    """Labels and values: one list of pairs, or label, value, label, value. None says "not recorded"."""
     rows: Iterable[tuple[Any, Any]]
     if len(pairs) == 1:
         rows = pairs[0].items() if isinstance(pairs[0], Mapping) else pairs[0]
@@ -441,17 +448,19 @@ def steps(items: Iterable[Any]) -> SafeString:
 def _way(label: str, url: str | None) -> SafeString:
     if url:
         return format_html('<a class="btn tight" href="{}">{}</a>', url, label)
-    return format_html('<span class="btn tight" aria-disabled="true">{}</span>', label)
+    return format_html('<a class="btn tight" role="link" aria-disabled="true">{}</a>', label)
 
 
 @register.simple_tag
-def pagination(window: Window) -> SafeString:
+def pagination(window: Window, label: str = "Rows") -> SafeString:
     """Which rows these are of how many, with Earlier and Later."""
     rows = f"Rows {formats.thousands(window.first)} to {formats.thousands(window.last)}"
     total = formats.thousands(window.total)
     said = f"{rows}, more than {total} in all" if window.more else f"{rows} of {total}"
     return format_html(
-        '<nav class="row small" aria-label="Rows"><span class="mute">{}</span><span class="push row">{}{}</span></nav>',
+        '<nav class="row small" aria-label="{}"><span class="mute">{}</span>'
+        '<span class="push row">{}{}</span></nav>',
+        label,
         said,
         _way("Earlier", window.earlier),
         _way("Later", window.later),

@@ -1,0 +1,33 @@
+"""Charts as server-rendered SVG: they work in print, in mail, without script and in tests.
+
+Geometry stands in attributes and colour in classes (`c-ink` is this version, `c-ghost` the champion, red only
+past a limit), so a strict CSP, dark mode and print need nothing more. Every chart has `role="img"` and a
+title, the plots a description too, and goes into a `figure` with its table twin: the numbers behind it.
+"""
+
+from countersign.web.charts.figures import confusion, figure, twin
+from countersign.web.charts.interval import Champion, interval
+from countersign.web.charts.plots import (
+    CalibrationBin,
+    Category,
+    Series,
+    calibration,
+    curve,
+    histogram,
+    shares,
+)
+
+__all__ = [
+    "CalibrationBin",
+    "Category",
+    "Champion",
+    "Series",
+    "calibration",
+    "confusion",
+    "curve",
+    "figure",
+    "histogram",
+    "interval",
+    "shares",
+    "twin",
+]
