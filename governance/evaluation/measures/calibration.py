@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from governance.evaluation.measures.estimate import (
+    NO_SPREAD,
     TAILS,
     Estimate,
     FloatArray,
@@ -43,7 +44,7 @@ def mean_loss(losses: FloatArray, *, highest: float) -> Estimate:
     """
     n = len(losses)
     value = float(losses.mean())
-    if losses.min() == losses.max():
+    if np.ptp(losses) <= NO_SPREAD:
         return Estimate(value, None, None, "no interval, the loss is the same in every row", n)
     half = Z * float(losses.std(ddof=1)) / n**0.5
     ends = max(value - half, 0.0), min(value + half, highest)

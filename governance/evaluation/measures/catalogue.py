@@ -1,6 +1,6 @@
 """What each measure is called, which way is better, what it means and how it is written.
 
-For pages, cards and policy sentences. Imports nothing, so that the web process stays small.
+For pages, cards and policy sentences. Imports no numerical library, so that the web process stays small.
 """
 
 from dataclasses import dataclass

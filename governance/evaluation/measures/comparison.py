@@ -7,7 +7,16 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 
 from governance.evaluation.measures import calibration, ranking, table
-from governance.evaluation.measures.estimate import TAILS, FloatArray, IntArray, Z, centred, plain, stream
+from governance.evaluation.measures.estimate import (
+    NO_SPREAD,
+    TAILS,
+    FloatArray,
+    IntArray,
+    Z,
+    centred,
+    plain,
+    stream,
+)
 from governance.evaluation.measures.rows import checked_labels, checked_scores, checked_settings
 
 
@@ -45,7 +54,7 @@ def compare_paired(
         "average_precision": _average_precision(truth, ours, theirs, stream(seed, "paired rows"), draws),
         "brier": _mean(calibration.brier_losses(truth, ours) - calibration.brier_losses(truth, theirs)),
         "log_loss": _mean(calibration.log_losses(truth, ours) - calibration.log_losses(truth, theirs)),
-        **_table_measures(cells, stream(seed, "paired table"), draws),
+        **table_measures(cells, stream(seed, "paired table"), draws),
     }
     diffs["accuracy"]["p"] = mcnemar(only_ours, only_theirs)
     diffs["accuracy"]["method"] = "multinomial draws, p by McNemar's exact test"
@@ -115,10 +124,10 @@ def _mean(differences: FloatArray) -> dict[str, Any]:
     amount has no interval.
     """
     n, value, method = len(differences), float(differences.mean()), "paired normal approximation"
-    if differences.min() == differences.max():
-        same = value == 0
-        end = 0.0 if same else None
-        return _difference(value, end, end, 1.0 if same else None, method, n)
+    if np.ptp(differences) <= NO_SPREAD:
+        if abs(value) <= NO_SPREAD:
+            return _difference(0.0, 0.0, 0.0, 1.0, method, n)
+        return _difference(value, None, None, None, method, n)
     error = float(differences.std(ddof=1)) / n**0.5
     p = float(2 * norm.sf(abs(value) / error))
     return _difference(value, value - Z * error, value + Z * error, p, method, n)
@@ -169,7 +178,7 @@ def _tables(cells: FloatArray) -> tuple[FloatArray, FloatArray]:
     return both[0], both[1]
 
 
-def _table_measures(cells: IntArray, rng: np.random.Generator, draws: int) -> dict[str, dict[str, Any]]:
+def table_measures(cells: IntArray, rng: np.random.Generator, draws: int) -> dict[str, dict[str, Any]]:
     """Every measure of the confusion table, from draws of the joint one, so that pairing is kept."""
     n = int(cells.sum())
     ours, theirs = _tables(cells.astype(np.float64))

@@ -16,6 +16,9 @@ IntArray = NDArray[np.int64]
 Z = 1.959963984540054
 TAILS = (0.025, 0.975)
 
+#: A spread no larger than this is rounding, not information.
+NO_SPREAD = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

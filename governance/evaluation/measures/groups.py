@@ -133,7 +133,7 @@ def fairness(attribute: str, groups: list[Group], *, favourable_is_positive: boo
     rate = partial(tables.selection_rate, favourable_is_positive=favourable_is_positive)
     sufficient = [group for group in groups if group.sufficient]
     reference = max(sufficient, key=lambda group: (_point(rate, group), group.n), default=None)
-    compared = [(group, _compare(group, reference, rate)) for group in groups]
+    compared = [(group, compare(group, reference, rate)) for group in groups]
     compared.sort(key=lambda pair: _worst_ratio_first(pair, reference))
 
     ratio = undefined(NO_COMPARISON, method=METHOD, n=sum(group.n for group in sufficient))
@@ -142,8 +142,8 @@ def fairness(attribute: str, groups: list[Group], *, favourable_is_positive: boo
         ratio = next(
             measures["selection_rate_ratio"] for group, measures in compared if group is not reference
         )
-        gap = _spread(["recall"], sufficient)
-        odds = _spread(ODDS, sufficient)
+        gap = spread(["recall"], sufficient)
+        odds = spread(ODDS, sufficient)
     return {
         "attribute": attribute,
         "reference": reference.name if reference else None,
@@ -184,7 +184,7 @@ def _worst_ratio_first(
     return place, float("inf") if ratio is None else ratio, group.name
 
 
-def _compare(group: Group, reference: Group | None, rate: Rate) -> dict[str, Estimate]:
+def compare(group: Group, reference: Group | None, rate: Rate) -> dict[str, Estimate]:
     """The measures of one group against the reference; the reference against itself is equal, exactly."""
     names = (
         "selection_rate_ratio",
@@ -236,10 +236,10 @@ def _odds_against(group: Group, reference: Group) -> Estimate:
     """The larger of the two absolute differences from the reference in the rates of equalised odds."""
     if group is reference and not _missing(ODDS, [group]):
         return _equal(0.0, group)
-    return replace(_spread(ODDS, [group, reference]), n=group.n)
+    return replace(spread(ODDS, [group, reference]), n=group.n)
 
 
-def _spread(names: list[str], groups: list[Group]) -> Estimate:
+def spread(names: list[str], groups: list[Group]) -> Estimate:
     """The largest distance between any two groups, over the named rates, on the rows of all groups.
 
     A largest distance is never below 0, and chance lifts it in every draw, so a percentile interval

@@ -9,6 +9,7 @@ from scipy.stats import norm, rankdata
 from sklearn.metrics import average_precision_score, roc_curve
 
 from governance.evaluation.measures.estimate import (
+    NO_SPREAD,
     Estimate,
     FloatArray,
     IntArray,
@@ -74,7 +75,7 @@ def roc_auc(labels: IntArray, scores: FloatArray) -> Estimate:
     of_positives, of_negatives = placements(labels, scores)
     area = float(of_positives.mean())
     spread = variance(of_positives, of_negatives) ** 0.5
-    if spread == 0 or not 0 < area < 1:
+    if spread <= NO_SPREAD or not 0 < area < 1:
         low, high = _newcombe_area(area, len(of_positives), len(of_negatives))
         return around(area, low, high, method="Newcombe method 5", n=len(labels))
     half = Z * spread / (area * (1 - area))
@@ -106,8 +107,8 @@ def auc_difference(
     ours, theirs = placements(labels, scores), placements(labels, champion_scores)
     value = float(ours[0].mean() - theirs[0].mean())
     spread = variance(ours[0] - theirs[0], ours[1] - theirs[1]) ** 0.5
-    if spread == 0:
-        return (0.0, 0.0, 0.0, 1.0) if value == 0 else (value, None, None, None)
+    if spread <= NO_SPREAD:
+        return (0.0, 0.0, 0.0, 1.0) if abs(value) <= NO_SPREAD else (value, None, None, None)
     low, high = max(value - Z * spread, -1.0), min(value + Z * spread, 1.0)
     return value, low, high, float(2 * norm.sf(abs(value) / spread))
 
@@ -184,13 +185,17 @@ def kolmogorov_smirnov(labels: IntArray, scores: FloatArray) -> Estimate:
 
 
 def _newcombe_area(area: float, positives: int, negatives: int) -> tuple[float, float]:
-    """Newcombe 2006, method 5: the areas whose own standard error reaches the observed one."""
+    """Newcombe 2006, method 5: the areas from which the observed one lies 1.96 of their own errors away.
+
+    Areas of 0 and 1 have no error and solve this trivially; the other solution is the end sought.
+    """
     balanced = (positives + negatives) / 2 - 1
 
     def reach(theta: float) -> float:
         inner = 1 + balanced * ((1 - theta) / (2 - theta) + theta / (1 + theta))
         return float(Z * (theta * (1 - theta) * inner / (positives * negatives)) ** 0.5)
 
-    low = brentq(lambda theta: theta + reach(theta) - area, 0.0, area) if area > 0 else 0.0
-    high = brentq(lambda theta: theta - reach(theta) - area, area, 1.0) if area < 1 else 1.0
+    edge = 1e-12
+    low = brentq(lambda theta: theta + reach(theta) - area, 0, min(area, 1 - edge)) if area > 0 else 0.0
+    high = brentq(lambda theta: theta - reach(theta) - area, max(area, edge), 1) if area < 1 else 1.0
     return float(low), float(high)
