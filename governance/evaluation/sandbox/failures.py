@@ -1,0 +1,260 @@
+"""Why an evaluation failed, as a stable code and a sentence that says what to do."""
+
+import os
+import re
+import signal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from .limits import Limits
+
+if TYPE_CHECKING:
+    from .process import Ended
+
+Code = Literal[
+    "out_of_memory",
+    "out_of_time",
+    "out_of_cpu",
+    "crashed",
+    "no_predictions",
+    "not_predictions",
+    "wrong_row_count",
+    "not_finite",
+    "out_of_range",
+    "not_numbers",
+    "no_probabilities",
+    "wrong_schema",
+    "library_version",
+    "untrusted_types",
+    "cannot_load",
+    "forbidden",
+    "cancelled",
+    "sandbox_unavailable",
+    "supervisor_lost",
+]
+CODES: tuple[Code, ...] = get_args(Code)
+
+LONGEST_SAID = 2000
+_SHOWN = 10
+_LONGEST_NAME = 80
+
+
+class EvaluationFailed(Exception):
+    """A model could not be evaluated.
+
+    `code` is one of CODES and never changes its meaning. `message` is a sentence of ours. `said` is what the
+    model's process said, printable characters only and at most 2,000: it is the model's word, shown as such.
+    `circumstances` hold what was measured until then.
+    """
+
+    def __init__(
+        self, code: Code, message: str, said: str = "", circumstances: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.said = said
+        self.circumstances = circumstances or {}
+
+
+class Refusal(Exception):
+    """Found by the parent while a model runs: there is no point in letting it go on."""
+
+    def __init__(self, code: Code, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.said = said
+
+
+def printable(text: str) -> str:
+    """`text` without control, formatting and bidirectional characters; line breaks stay."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
+
+
+def one_line(text: str) -> str:
+    """The end of `text` as one printable line of at most LONGEST_SAID characters."""
+    return printable(" ".join(text.split()))[-LONGEST_SAID:]
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names from a model's file for a sentence: printable, shortened, at most ten."""
+    items = [printable(str(name).replace("\n", " "))[:_LONGEST_NAME] for name in names]
+    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return ", ".join(items[:_SHOWN]) + more
+
+
+def refusal_from_note(note: dict[str, Any], limits: Limits) -> Refusal:
+    """The model's process reported a failure itself. The whole note is its word: checked and shortened."""
+    claimed = note.get("code")
+    code = next((code for code in CODES if code == claimed and code in _REPORTABLE), None)
+    if code is None:
+        return Refusal("not_predictions", _not_predictions("an unknown report"))
+    said = note.get("said")
+    return Refusal(code, _reported(code, note, limits), one_line(said) if isinstance(said, str) else "")
+
+
+def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
+    if code == "out_of_memory":
+        return _out_of_memory(limits)
+    if code == "wrong_schema":
+        return _wrong_schema(note)
+    if code == "library_version":
+        theirs, ours = listed([note.get("built_with")]), listed([note.get("worker_has")])
+        return (
+            f"The model was built with scikit-learn {theirs}; this worker has {ours}. Models do not load "
+            f"reliably in another release: train or export it again with scikit-learn {ours}."
+        )
+    if code == "untrusted_types":
+        types = note.get("types")
+        names = listed(types if isinstance(types, list) else [])
+        return (
+            f"The file holds types that are not on the list of reviewed types: {names}. Export the model "
+            "without them, or ask an administrator to have them reviewed."
+        )
+    if code == "no_probabilities" and note.get("lacks") == "classes_":
+        return (
+            "The model does not say which classes its probabilities stand for (classes_). "
+            "Export a fitted classifier."
+        )
+    return _REPORTABLE[code]
+
+
+# Codes the model's process may report, with the sentence of those that need no facts.
+_REPORTABLE: dict[Code, str] = {
+    "out_of_memory": "",
+    "wrong_schema": "",
+    "library_version": "",
+    "untrusted_types": "",
+    "no_probabilities": (
+        "The model has no predict_proba, so it gives no probabilities to evaluate. Export a classifier that "
+        "does, for example wrapped in CalibratedClassifierCV."
+    ),
+    "not_numbers": (
+        "The model's predictions are not numbers. predict_proba must return an array of real numbers, one "
+        "row for each row it was given."
+    ),
+    "cannot_load": (
+        "The model could not be loaded. Check that it needs only the libraries of this worker and no code of "
+        "your own, export it again and upload it as a new version."
+    ),
+    "forbidden": (
+        "The model tried to use something outside its sandbox: a file, the network, another program or "
+        "another process. Remove that from the model and upload it as a new version."
+    ),
+    "crashed": (
+        "The model raised an error while it predicted. Read what its process said, correct the model and "
+        "upload it as a new version."
+    ),
+    "sandbox_unavailable": (
+        "The libraries a model needs could not be imported in the sandbox. Ask an administrator to check the "
+        "worker's installation."
+    ),
+}
+
+
+def _wrong_schema(note: dict[str, Any]) -> str:
+    missing, extra = note.get("missing"), note.get("extra")
+    remedy = "Choose the dataset version the model was made for, or train the model on these columns."
+    parts = []
+    if isinstance(missing, list) and missing:
+        parts.append(f"it lacks {listed(missing)}")
+    if isinstance(extra, list) and extra:
+        parts.append(f"it has {listed(extra)} in addition")
+    if parts:
+        return (
+            f"The dataset's columns are not those the model was trained on: {' and '.join(parts)}. {remedy}"
+        )
+    wanted, given = note.get("wanted"), note.get("given")
+    if isinstance(wanted, int) and isinstance(given, int):
+        return f"The model was trained on {wanted} columns; the dataset gives {given}. {remedy}"
+    return f"The model does not accept the dataset's columns. {remedy}"
+
+
+def _out_of_memory(limits: Limits) -> str:
+    return (
+        f"The model used more memory than allowed ({limits.memory_bytes / (1 << 30):.3g} GB). Evaluate a "
+        "smaller model, or ask an administrator to raise the memory limit of evaluations."
+    )
+
+
+def _not_predictions(what: str) -> str:
+    return (
+        f"The model's process wrote something that is not predictions ({what}). Make sure the model only "
+        "returns values from predict_proba and writes to nothing itself."
+    )
+
+
+def not_predictions(what: str) -> Refusal:
+    """The refusal for bytes that are no record of ours."""
+    return Refusal("not_predictions", _not_predictions(what))
+
+
+_MEMORY_WORDS = re.compile(r"MemoryError|bad_alloc|Failed to allocate|Unable to allocate|Cannot allocate")
+_NEAR_LIMIT = 0.8
+_SIGNALS = {
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "abort",
+    signal.SIGBUS: "bus error",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGFPE: "arithmetic error",
+    signal.SIGKILL: "killed, as the host does when it runs out of memory",
+}
+
+
+def judge_end(ended: "Ended", limits: Limits) -> Refusal | None:
+    """How the process ended, as the kernel and the supervisor saw it; None when it ended well."""
+    if ended.refusal:
+        return ended.refusal
+    if ended.confined is None:
+        reason = ended.setup_failed or "it ended before it was confined"
+        return Refusal(
+            "sandbox_unavailable",
+            f"The sandbox could not be set up ({listed([reason])}). Ask an administrator to run the doctor "
+            "on this worker; nothing was run.",
+        )
+    if ended.status is None:
+        return Refusal(
+            "supervisor_lost",
+            "The process that watches over the model ended unexpectedly, so nothing it reported counts. "
+            "Start the evaluation again; if it happens again, ask an administrator whether the host "
+            "is short of memory.",
+        )
+    if ended.ended_by == "deadline":
+        return Refusal(
+            "out_of_time",
+            f"The model did not finish within {limits.wall_seconds:g} seconds. Make it faster, or ask an "
+            "administrator to raise the time limit of evaluations.",
+        )
+    if os.WIFSIGNALED(ended.status):
+        return _signalled(os.WTERMSIG(ended.status), ended, limits)
+    if os.WEXITSTATUS(ended.status):
+        if _MEMORY_WORDS.search(ended.log):
+            return Refusal("out_of_memory", _out_of_memory(limits))
+        return Refusal(
+            "crashed",
+            f"The model's process ended itself with exit code {os.WEXITSTATUS(ended.status)}. Make sure "
+            "nothing in the model ends the process.",
+        )
+    return None
+
+
+def _signalled(number: int, ended: "Ended", limits: Limits) -> Refusal:
+    used_up = ended.cpu_seconds >= limits.cpu_seconds
+    if number == signal.SIGXCPU or (number == signal.SIGKILL and used_up):
+        return Refusal(
+            "out_of_cpu",
+            f"The model used more processor time than allowed ({limits.cpu_seconds} s). Make it faster, or "
+            "ask an administrator to raise the processor limit of evaluations.",
+        )
+    if number == signal.SIGSYS:
+        return Refusal("forbidden", _REPORTABLE["forbidden"])
+    near = ended.peak_rss_bytes >= _NEAR_LIMIT * limits.memory_bytes
+    if number != signal.SIGKILL and (near or _MEMORY_WORDS.search(ended.log)):
+        return Refusal("out_of_memory", _out_of_memory(limits))
+    name = _SIGNALS.get(signal.Signals(number), signal.Signals(number).name)
+    return Refusal(
+        "crashed",
+        f"The model's process crashed ({name}). Load the file with the worker's library versions on another "
+        "machine to see why, export the model again and upload it as a new version.",
+    )

@@ -1,0 +1,217 @@
+"""Read what a model's process answers, trusting none of it.
+
+The records are described in `inside.answers`. There is no parser that could be attacked: counts are checked
+before a byte of content is taken, notes are small JSON with exact types, values are float64 as they come.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .failures import Refusal, not_predictions, printable, refusal_from_note
+from .inside.answers import END, NOTE
+from .limits import Limits
+
+if TYPE_CHECKING:
+    import numpy
+
+_LONGEST_NOTE = 1 << 16
+_LONGEST_LABEL = 200
+
+
+class NoteReader:
+    """Takes records off a growing buffer; subclasses say what a note and rows mean."""
+
+    def __init__(self, limits: Limits, longest_note: int = _LONGEST_NOTE) -> None:
+        self.limits = limits
+        self.complete = False
+        self._buffer = bytearray()
+        self._longest_note = longest_note
+
+    def feed(self, piece: bytes) -> None:
+        """Take more bytes. Raises Refusal at the first that cannot be part of an honest answer."""
+        if self.complete:
+            raise not_predictions("bytes after the end")
+        self._buffer += piece
+        while len(self._buffer) >= 8 and self._take():
+            pass
+        if self.complete and self._buffer:
+            raise not_predictions("bytes after the end")
+
+    def _take(self) -> bool:
+        """Take one record; False when it has not arrived in full."""
+        (head,) = struct.unpack_from("<Q", self._buffer)
+        if head == END:
+            self.end()
+            self.complete = True
+            del self._buffer[:8]
+            return False
+        if head != NOTE:
+            return self.rows(head)
+        if len(self._buffer) < 12:
+            return False
+        (length,) = struct.unpack_from("<I", self._buffer, 8)
+        if length > self._longest_note:
+            raise not_predictions("a note that is too long")
+        if len(self._buffer) < 12 + length:
+            return False
+        note = _json(bytes(self._buffer[12 : 12 + length]))
+        del self._buffer[: 12 + length]
+        if note.get("stage") == "failed":
+            raise refusal_from_note(note, self.limits)
+        self.note(note)
+        return True
+
+    def note(self, note: dict[str, Any]) -> None:
+        """Take a note that is no failure."""
+        raise NotImplementedError
+
+    def rows(self, count: int) -> bool:
+        """Take `count` rows, whose head still lies in the buffer; False when they are not all there."""
+        raise not_predictions("an unknown record")
+
+    def end(self) -> None:
+        """Check that the end may come now."""
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        note = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise not_predictions("a note that is not JSON") from error
+    if type(note) is not dict:
+        raise not_predictions("a note that is not an object")
+    return note
+
+
+class PredictionReader(NoteReader):
+    """Collects `expected` rows of predictions, and when each batch was answered.
+
+    `sent` holds, for each batch handed over, its rows and the moment its last byte was taken from us; the
+    caller appends to it. Latency is measured here, at the pipe, because the model's own clock is its word.
+    """
+
+    def __init__(
+        self, *, expected: int, limits: Limits, sent: list[tuple[int, float]], clock: Callable[[], float]
+    ) -> None:
+        super().__init__(limits)
+        self.classes: tuple[str, ...] = ()
+        self.libraries: dict[str, str] = {}
+        self.import_seconds = 0.0
+        self.load_seconds = 0.0
+        self.latencies: list[float] = []
+        self.received = 0
+        self._expected = expected
+        self._sent = sent
+        self._clock = clock
+        self._stages = ["imported", "loaded", "header"]
+        self._last = clock()
+        self._scores: numpy.ndarray | None = None
+
+    @property
+    def scores(self) -> "numpy.ndarray":
+        """The predictions, rows x k float64. Only after the end was reached."""
+        if not self.complete or self._scores is None:
+            raise RuntimeError("asked for predictions before they were complete")
+        return self._scores
+
+    def note(self, note: dict[str, Any]) -> None:
+        """Take the stages in their order."""
+        if not self._stages or note.get("stage") != self._stages.pop(0):
+            raise not_predictions("a note out of order")
+        if note["stage"] == "header":
+            # Sent together with the first answer, so it starts no clock.
+            self._header(note)
+            return
+        now = self._clock()
+        elapsed, self._last = now - self._last, now
+        if note["stage"] == "imported":
+            # Written before the model was opened, by our own program: the one note that can be believed.
+            self.libraries = {str(name): str(version) for name, version in note["versions"].items()}
+            self.import_seconds = elapsed
+        else:
+            self.load_seconds = elapsed
+
+    def _header(self, note: dict[str, Any]) -> None:
+        import numpy
+
+        count, classes = note.get("k"), note.get("classes")
+        if type(count) is not int or not 1 <= count <= self.limits.columns:
+            raise not_predictions(f"a number of columns outside 1 to {self.limits.columns}")
+        if type(classes) is not list or any(type(label) is not str for label in classes):
+            raise not_predictions("class labels that are not text")
+        if len(classes) != count or len(set(classes)) != count:
+            raise not_predictions("not one class label for each column")
+        if any(len(label) > _LONGEST_LABEL or printable(label) != label for label in classes):
+            raise not_predictions("class labels that cannot be shown")
+        self.classes = tuple(classes)
+        self._scores = numpy.empty((self._expected, count), dtype="<f8")
+
+    def rows(self, count: int) -> bool:
+        """Take one batch of predictions, exactly as many as the batch had rows."""
+        import numpy
+
+        if self._scores is None:
+            raise not_predictions("predictions before their header")
+        answered = len(self.latencies)
+        if answered >= len(self._sent):
+            raise self._wrong_count(self.received + count)
+        wanted, sent_at = self._sent[answered]
+        if count != wanted:
+            raise self._wrong_count(self.received + count)
+        columns = self._scores.shape[1]
+        size = 8 + count * columns * 8
+        if len(self._buffer) < size:
+            return False
+        values = numpy.frombuffer(bytes(self._buffer[8:size]), dtype="<f8")
+        del self._buffer[:size]
+        self._scores[self.received : self.received + count] = values.reshape(count, columns)
+        self.received += count
+        now = self._clock()
+        self.latencies.append(now - max(sent_at, self._last))
+        self._last = now
+        return True
+
+    def end(self) -> None:
+        """The model's process says it has answered everything."""
+        if self.received != self._expected:
+            raise self._wrong_count(self.received)
+
+    def _wrong_count(self, returned: int) -> Refusal:
+        return Refusal(
+            "wrong_row_count",
+            f"The model returned {_plain(returned)} predictions for {self._rows_asked(returned)} rows. "
+            "predict_proba must return exactly one row for each row it is given, in the same order.",
+        )
+
+    def _rows_asked(self, returned: int) -> int:
+        """The rows asked for so far, as far as the answer in question goes."""
+        if returned and len(self.latencies) < len(self._sent):
+            return self.received + self._sent[len(self.latencies)][0]
+        return self._expected
+
+
+def _plain(count: int) -> str:
+    return str(count) if count < 1 << 40 else "far too many"
+
+
+def check_values(scores: "numpy.ndarray") -> None:
+    """Refuse predictions that are not probabilities. Rounding may leave 0 to 1 by 1e-9, not more."""
+    import numpy
+
+    rows = len(scores)
+    wrong = int(rows - numpy.isfinite(scores).all(axis=1).sum())
+    if wrong:
+        raise Refusal(
+            "not_finite",
+            f"{wrong} of {rows} predictions are not finite numbers (NaN or infinite). Find the rows the "
+            "model cannot handle, for example missing values, and correct the model.",
+        )
+    wrong = int(((scores < -1e-9) | (scores > 1 + 1e-9)).any(axis=1).sum())
+    if wrong:
+        raise Refusal(
+            "out_of_range",
+            f"{wrong} of {rows} predictions lie outside 0 to 1. predict_proba must return probabilities; "
+            "calibrate the model, for example with CalibratedClassifierCV.",
+        )

@@ -1,0 +1,97 @@
+"""What the confined process writes back: records on one pipe, nothing that needs a parser of numbers.
+
+A record begins with eight bytes, little-endian. NOTE: four bytes of length and that much JSON follow. END:
+nothing follows, ever. Anything else is a count of rows, followed by rows x k float64, little-endian, row by
+row. The notes come in the order imported, loaded, header {k, classes}; `failed` may stand in for any record.
+"""
+
+import io
+import json
+import os
+import struct
+from typing import Any, NoReturn
+
+NOTE = 2**64 - 2
+END = 2**64 - 1
+LONGEST_TEXT = 2000
+FAILED = 98
+
+
+class Refused(Exception):
+    """The confined program itself will not go on: a failure code and what was found."""
+
+    def __init__(self, code: str, text: str = "", **facts: Any) -> None:
+        super().__init__(text)
+        self.code = code
+        self.facts = facts
+
+
+class Answers:
+    """The writing end of the pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._out = io.BufferedWriter(io.FileIO(descriptor, "wb"), 1 << 16)
+        # Released when something fails, so that running out of memory can still be reported.
+        self._reserve = bytearray(1 << 20)
+
+    def note(self, stage: str, **facts: Any) -> None:
+        """Send one JSON note."""
+        content = json.dumps({"stage": stage, **facts}).encode()
+        self._out.write(struct.pack("<QI", NOTE, len(content)) + content)
+        self._out.flush()
+
+    def rows(self, count: int, values: memoryview) -> None:
+        """Send `count` rows of float64 values."""
+        self._out.write(struct.pack("<Q", count))
+        self._out.write(values)
+        self._out.flush()
+
+    def end(self) -> None:
+        """Say that every row has been answered."""
+        self._out.write(struct.pack("<Q", END))
+        self._out.flush()
+
+    def fail(self, during: str, error: BaseException) -> NoReturn:
+        """Report `error` and end the process. The code is a first judgement; the parent words it."""
+        self._reserve = bytearray()
+        facts = error.facts if isinstance(error, Refused) else {}
+        kind = "" if isinstance(error, Refused) else type(error).__name__[:100]
+        said = f"{kind}: {_text(error)}" if kind else _text(error)
+        self.note("failed", during=during, code=_code(during, error), said=said, **facts)
+        os._exit(FAILED)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:LONGEST_TEXT]
+    except BaseException:  # the model's own exception class may do anything
+        return ""
+
+
+# Phrases of scikit-learn for input that is not what the model was fitted on.
+_SCHEMA_PHRASES = (
+    "feature names",
+    "columns are missing",
+    " features, but ",
+    "could not convert string to float",
+    "contains NaN",
+    "Found unknown categories",
+)
+
+
+def _code(during: str, error: BaseException) -> str:
+    """The failure code for an exception; chained causes count as well."""
+    if isinstance(error, Refused):
+        return error.code
+    chain = [item for item in (error, error.__cause__) if item is not None]
+    if any(isinstance(item, MemoryError) for item in chain):
+        return "out_of_memory"
+    if during == "import":
+        return "sandbox_unavailable"
+    if any(isinstance(item, OSError) for item in chain):
+        return "forbidden"
+    if during == "load":
+        return "cannot_load"
+    if isinstance(error, ValueError | KeyError) and any(part in _text(error) for part in _SCHEMA_PHRASES):
+        return "wrong_schema"
+    return "crashed"
