@@ -12,7 +12,8 @@ from countersign.accounts.actions import first_administrator
 from countersign.actors import Actor
 from countersign.env import WrongSetting
 from countersign.ledger.actions import create_ledger, publish_verifier
-from countersign.ledger.keys import verifier_key
+from countersign.ledger.keys import ledger_key
+from countersign.ledger.note import VerifierKey
 from governance.environments.actions import create_environment
 from governance.environments.models import Environment
 from governance.policies.actions import ship_policies
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             )
         actor = Actor.system()
         origin = settings.LEDGER_ORIGIN
-        create_ledger(actor=actor, origin=origin, vkey=verifier_key(settings.LEDGER_KEY, origin))
+        create_ledger(actor=actor, origin=origin, vkey=str(VerifierKey.of(origin, ledger_key())))
         publish_verifier(actor=actor)
         for name, slug, position, alias in ENVIRONMENTS:
             if not Environment.objects.filter(slug=slug).exists():
