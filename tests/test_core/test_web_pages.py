@@ -36,7 +36,8 @@ urlpatterns = [
 
 PAGE = """{% extends "base.html" %}
 {% block title %}Rows{% endblock %}{% block heading %}Rows{% endblock %}
-{% block body %}<p>around</p>{% partialdef rows inline %}<ul id="rows"><li>{{ word }}</li></ul>{% endpartialdef %}
+{% block body %}<p>around</p>
+{% partialdef rows inline %}<ul id="rows"><li>{{ word }}</li></ul>{% endpartialdef %}
 {% panels "test.page" area="main" %}{% endblock %}"""
 
 
@@ -126,7 +127,7 @@ def test_the_top_bar_shows_what_exists(page: str) -> None:
     assert '<a href="/models/" aria-current="true" data-go="m">Models</a>' in html
     assert '<span class="count hot">5<span class="vh"> waiting</span></span>' in html
     assert 'href="/search/"' in html
-    assert '<form action="/sign-out/" method="post">' in html
+    assert '<form action="/sign-out/" method="post" data-sign-out>' in html
     assert "Reviewer (Risk)" in html
 
 

@@ -2,7 +2,8 @@
 // when its page comes again without it: after a dropped connection, an error page, an expired session.
 // It is let go when the server has answered with success: a redirect after the POST, or a good answer to htmx.
 
-const PREFIX = "keep:";
+// Per person, so that nobody who signs in after them in this tab reads it; signing out forgets it.
+const PREFIX = `keep:${document.body.dataset.who ?? ""}:`;
 const DAY = 24 * 60 * 60 * 1000;
 
 const keyOf = (field) => `${PREFIX}${location.pathname}#${field.form?.id || field.form?.getAttribute("action") || ""}#${field.name}`;
@@ -70,6 +71,9 @@ document.addEventListener("input", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
+  if ("signOut" in event.target.dataset) {
+    for (const key of keys()) sessionStorage.removeItem(key);
+  }
   for (const field of event.target.querySelectorAll("textarea[data-keep]")) {
     write(keyOf(field), { value: field.value, at: Date.now(), sent: true });
   }
@@ -107,7 +111,9 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful && event.detail.requestConfig.verb !== "get") letGoOfSent();
+  // By the status: htmx leaves `successful` unset when the answer is a redirect of its own.
+  const { xhr, requestConfig } = event.detail;
+  if (xhr.status >= 200 && xhr.status < 300 && requestConfig.verb !== "get") letGoOfSent();
 });
 
 document.addEventListener("htmx:load", (event) => restore(event.detail.elt));

@@ -95,7 +95,7 @@ showSwitch();
 
 // --- keys ------------------------------------------------------------------------------------------------------
 
-let chord = 0;
+let chord = -Infinity; // when G was pressed
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -111,7 +111,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   let done = false;
   if (event.timeStamp - chord < CHORD_MS && /^[a-z]$/.test(key)) {
-    chord = 0;
+    chord = -Infinity;
     done = follow(`a[data-go="${key}"]`);
   } else if (key === "g") {
     chord = event.timeStamp;
