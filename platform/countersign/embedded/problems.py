@@ -3,7 +3,3 @@
 
 class Problem(Exception):
     """A start-up problem. Its text is one line: what is wrong, then what mends it."""
-
-
-class StopRequested(Exception):
-    """A signal asked the supervisor to stop while it was still starting."""

@@ -1,5 +1,6 @@
 """Child processes: each leads a session of its own, dies with its parent, and is found after a crash."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -36,7 +37,9 @@ class Child:
     `environment` is the whole environment. `prepare` runs before every start and may raise `Problem`;
     `ready` says without waiting whether the running program serves. `stop_signal` asks it to end within
     `patience` seconds; `death_signal` reaches it when its parent dies without a word. `mend` is the advice
-    added when it does not come up. `essential` programs take everything with them when they stay down.
+    added when it does not come up. `essential` programs take everything with them when they stay down, a
+    `service` is stopped after all programs that use it.
+    The standard output of a `shown` one goes to ours instead of its log: it may hold a first password.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Child:
     patience: float = 10.0
     user: int | None = None
     mend: str = ""
+    shown: bool = False
+    service: bool = False
     essential: bool = False
 
 
@@ -77,7 +82,7 @@ class Running:
                 child.command,
                 environment=child.environment,
                 death_signal=child.death_signal,
-                stdout=log.fileno(),
+                stdout=None if child.shown else log.fileno(),
                 stderr=log.fileno(),
                 cwd=child.cwd,
                 user=child.user,
@@ -92,9 +97,12 @@ class Running:
         """True while the program runs; collects its exit status when it ends."""
         return self.popen.poll() is None
 
-    def last_words(self) -> str:
-        """The line of this start's log that best says why it ended; empty when it logged nothing."""
-        return last_words(self.child.log, self._log_offset)
+    def end(self) -> str:
+        """How it ended, for a person: status or signal, the telling line of its log, where the log is."""
+        code = self.popen.returncode
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        words = last_words(self.child.log, self._log_offset)
+        return f"{how}{': ' if words else ''}{words}; log: {self.child.log}"
 
     def ask_to_stop(self) -> None:
         """Send the stop signal, once, without waiting."""
@@ -103,10 +111,8 @@ class Running:
 
     def wait_or_kill(self, deadline: float) -> None:
         """Wait for the end until monotonic `deadline`, then kill; leaves no process of its session behind."""
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
         kill_session(self.pid)
         self.popen.wait()
 
@@ -125,12 +131,8 @@ def start(child: Child, *, wait: Callable[[float], None] = time.sleep) -> Runnin
     try:
         while not child.ready():
             if not running.alive():
-                words = running.last_words() or f"exit status {running.popen.returncode}"
-                raise Problem(
-                    f"{child.name} did not start: {words}"
-                    + (f": {child.mend}" if child.mend else "")
-                    + f" (log: {child.log})"
-                )
+                mend = f": {child.mend}" if child.mend else ""
+                raise Problem(f"{child.name} did not start ({running.end()}){mend}")
             wait(0.02)
     except BaseException:
         running.stop()
@@ -172,7 +174,7 @@ def spawn(
         user=user,
         group=user,
         extra_groups=None if user is None else [],
-        preexec_fn=tie_to_parent,  # noqa: PLW1509 - called from the main thread, and it takes no lock
+        preexec_fn=tie_to_parent,
     )
 
 
@@ -222,18 +224,14 @@ def environment_holds(pid: int, variable: str, value: str) -> bool:
 
 def signal_process(pid: int, number: signal.Signals) -> None:
     """Send a signal; a process that has ended meanwhile is no error."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def kill_session(session: int) -> None:
     """Kill every process of a session and return when they are gone (zombies of ours not counted)."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(session, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     while members := [process for process in processes() if process.session == session]:
         for member in members:
             signal_process(member.pid, signal.SIGKILL)

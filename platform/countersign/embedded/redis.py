@@ -30,7 +30,7 @@ class Redis:
         self._password = password
 
     def url(self, database: int = 0) -> str:
-        """The connection URL in redis-py's form (Celery's is `redis+socket://…`, translated by the settings)."""
+        """The connection URL in redis-py's form (the settings translate it for Celery)."""
         return f"unix://:{self._password}@{self._sockets}/redis.sock?db={database}"
 
     def child(self) -> Child:
@@ -46,6 +46,7 @@ class Redis:
             ready=self._ready,
             stop_signal=signal.SIGTERM,
             patience=5.0,
+            service=True,
             essential=True,
         )
 
@@ -89,7 +90,7 @@ def find_server() -> tuple[Path, str]:
 
 
 def _version(program: Path) -> str | None:
-    """What `--version` says ("Redis server v=7.0.15 …", "Valkey server v=8.1.1 …"); None when it cannot run."""
+    """What `--version` says ("Redis server v=7.0.15 …", "Valkey server v=8.1.1 …"); None if it cannot run."""
     try:
         said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -8,8 +8,8 @@ _LONGEST = 107 - len("/.s.PGSQL.5432.lock")
 
 
 def make_socket_folder() -> Path:
-    """A new 0700 folder below the first temporary folder whose path is short and plain; the caller removes it."""
-    candidates = [tempfile.gettempdir(), "/tmp", "/var/tmp"]
+    """A new 0700 folder below the first temporary folder with a short, plain path; the caller removes it."""
+    candidates = [tempfile.gettempdir(), "/tmp", "/var/tmp"]  # noqa: S108 - mkdtemp makes a folder nobody else has
     for parent in candidates:
         # PostgreSQL reads its socket folders as a list, Redis its settings as words: no blanks, no quotes.
         if len(parent) + len("/cs-12345678") <= _LONGEST and re.fullmatch(r"[\w/.-]+", parent):

