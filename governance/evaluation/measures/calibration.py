@@ -21,6 +21,11 @@ ECE_BINS = 15
 #: Scores of exactly 0 and 1 have no log-odds; recalibration takes them for one in a million.
 EDGE = 1e-6
 
+#: Limits of a logistic fit: more steps than any data but nearly separated ones need, none longer than
+#: 5 in log-odds.
+MOST_STEPS = 200
+LONGEST_STEP = 5.0
+
 
 def brier_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
     """The squared error of each row (Brier 1950)."""
@@ -113,28 +118,42 @@ def recalibration(labels: IntArray, scores: FloatArray) -> tuple[Estimate, Estim
         return undefined(reason, method=method, n=n), undefined(reason, method=method, n=n)
     odds = logit(np.clip(scores, EDGE, 1 - EDGE))
     ones = np.ones(n)
-    intercept = _wald(*_fit(labels, [ones], odds), method=method, n=n)
+    intercept = _wald(_fit(labels, [ones], odds), method=method, n=n)
     if odds.min() == odds.max():
         return undefined("Every row has the same score, so there is no slope.", method=method, n=n), intercept
     positive, negative = odds[labels == 1], odds[labels == 0]
     if negative.max() <= positive.min() or positive.max() <= negative.min():
         reason = "The scores separate the classes completely, so the slope has no finite value."
         return undefined(reason, method=method, n=n), intercept
-    scale = odds.std()  # fitted in standard units, or log-odds far from 0 leave the equations near singular
-    slope, error = _fit(labels, [(odds - odds.mean()) / scale, ones], np.zeros(n))
-    return _wald(slope / scale, error / scale, method=method, n=n), intercept
+    scale = float(
+        odds.std()
+    )  # fitted in standard units, or log-odds far from 0 leave the equations near singular
+    slope = _fit(labels, [(odds - odds.mean()) / scale, ones], np.zeros(n))
+    if slope is not None:
+        slope = _Fit(slope.value / scale, slope.error / scale)
+    return _wald(slope, method=method, n=n), intercept
 
 
-def _wald(coefficients: FloatArray, errors: FloatArray, *, method: str, n: int) -> Estimate:
-    value, error = float(coefficients[0]), float(errors[0])
-    return Estimate(value, value - Z * error, value + Z * error, method, n)
+class _Fit(NamedTuple):
+    """The first coefficient of a regression and its standard error."""
+
+    value: float
+    error: float
 
 
-def _fit(labels: IntArray, columns: list[FloatArray], offset: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coefficients of greatest likelihood of label ~ offset + columns, and their standard errors.
+def _wald(fit: _Fit | None, *, method: str, n: int) -> Estimate:
+    if fit is None:
+        reason = "The scores separate the classes almost completely, so the fit does not settle."
+        return undefined(reason, method=method, n=n)
+    return Estimate(fit.value, fit.value - Z * fit.error, fit.value + Z * fit.error, method, n)
 
-    Newton's method, each step halved until the likelihood rises. Sums are numpy's own, not the linear
-    algebra library's, whose last digits depend on its threads.
+
+def _fit(labels: IntArray, columns: list[FloatArray], offset: FloatArray) -> _Fit | None:
+    """The likeliest coefficient of the first column in label ~ offset + columns, or None if none is found.
+
+    Newton's method. Steps are kept short, because far from the answer the likelihood is flat and a full
+    step lands where it is flat again, and are halved until the likelihood rises. Sums are numpy's own,
+    not the linear algebra library's, whose last digits depend on its threads.
     """
 
     def log_likelihood(odds: FloatArray) -> float:
@@ -146,16 +165,22 @@ def _fit(labels: IntArray, columns: list[FloatArray], offset: FloatArray) -> tup
         return np.array([[np.sum(weights * one * two) for two in columns] for one in columns])
 
     coefficients, odds = np.zeros(len(columns)), offset
-    for _ in range(100):
+    for _ in range(MOST_STEPS):
         gradient = np.array([np.sum(column * (labels - expit(odds))) for column in columns])
-        step = np.linalg.solve(information(odds), gradient)
+        try:
+            step = np.linalg.solve(information(odds), gradient)
+        except np.linalg.LinAlgError:
+            return None
+        step = step * (LONGEST_STEP / max(float(np.sqrt(np.sum(step**2))), LONGEST_STEP))
         before = log_likelihood(odds)
         while True:
             moved = odds + np.sum([size * column for size, column in zip(step, columns, strict=True)], axis=0)
-            if log_likelihood(moved) >= before or np.abs(step).max() < 1e-10:
+            settled = bool(np.abs(step).max() < 1e-10)
+            if settled or log_likelihood(moved) >= before:
                 break
             step = step / 2
         coefficients, odds = coefficients + step, moved
-        if np.abs(step).max() < 1e-10:
-            break
-    return coefficients, np.sqrt(np.diag(np.linalg.inv(information(odds))))
+        if settled:
+            errors = np.sqrt(np.diag(np.linalg.inv(information(odds))))
+            return _Fit(float(coefficients[0]), float(errors[0]))
+    return None

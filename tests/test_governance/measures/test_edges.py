@@ -116,6 +116,17 @@ def test_scores_of_exactly_0_and_1() -> None:
     assert result["metrics"]["calibration_slope"]["method"] == "Wald, scores kept a millionth from 0 and 1"
 
 
+def test_scores_far_from_the_truth_are_recalibrated_all_the_same() -> None:
+    """All but one row positive under scores of nearly 0: the intercept is the distance in log-odds."""
+    entry = measure([0] + [1] * 99, np.full(100, 1e-9))["metrics"]["calibration_intercept"]
+    assert entry["value"] == pytest.approx(np.log(99) + np.log((1 - 1e-6) / 1e-6))
+
+
+def test_classes_that_overlap_by_a_hair_have_no_slope() -> None:
+    result = measure([1, 1, 0, 1], [0.5, 0.500000000000025, 0.50000000025, 0.99999774])
+    assert "almost completely" in result["metrics"]["calibration_slope"]["undefined"]
+
+
 def test_one_row() -> None:
     result = measure([1], [0.7])
     assert result["n"] == 1
