@@ -33,7 +33,7 @@ Answers
   {% facts pairs %} {% facts "Flavour" v.flavour "Size" size %} list of labels and values
   {% scroll "Metrics" %}<table class="tbl">…{% endscroll %}      a wide table scrolls inside itself
   {% progress 21 100 "Evaluation 209" %}  {% steps steps %}     steps: list of web.parts.Step
-  {% pagination window %}                                       a web.parts.Window
+  {% pagination window %}                                       made by web.paging.window_of
 
 Forms
   {% form_errors form %}                                        the notice above a form with errors
@@ -453,17 +453,19 @@ def _way(label: str, url: str | None) -> SafeString:
 
 @register.simple_tag
 def pagination(window: Window, label: str = "Rows") -> SafeString:
-    """Which rows these are of how many, with Earlier and Later."""
+    """Which rows these are of how many, with Earlier and Later where there is more than one window."""
+    if not window.total:
+        return mark_safe("")
+    several = window.earlier is not None or window.later is not None
     rows = f"Rows {formats.thousands(window.first)} to {formats.thousands(window.last)}"
     total = formats.thousands(window.total)
     said = f"{rows}, more than {total} in all" if window.more else f"{rows} of {total}"
     return format_html(
         '<nav class="row small" aria-label="{}"><span class="mute">{}</span>'
-        '<span class="push row">{}{}</span></nav>',
+        '<span class="push row">{}</span></nav>',
         label,
         said,
-        _way("Earlier", window.earlier),
-        _way("Later", window.later),
+        format_html("{}{}", _way("Earlier", window.earlier), _way("Later", window.later)) if several else "",
     )
 
 
