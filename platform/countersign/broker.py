@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from celery import current_app
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
+
+from countersign.celery import app
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +26,8 @@ def send(task: str, args: Sequence[str], *, queue: str) -> bool:
         "max_retries": 0,
     }
     try:
-        with current_app.connection_for_write(connect_timeout=_SECONDS, transport_options=options) as connection:
-            current_app.send_task(
+        with app.connection_for_write(connect_timeout=_SECONDS, transport_options=options) as connection:
+            app.send_task(
                 task, args=list(args), queue=queue, connection=connection, retry=False, ignore_result=True
             )
     except (OperationalError, RedisError, OSError) as error:

@@ -48,22 +48,13 @@ def _check(value: Any, depth: int) -> None:
         raise NotCanonical(f"a {kind.__name__} has no canonical form: write it as a string")
 
 
-def canonical(value: Any) -> bytes:
-    """The canonical bytes of a JSON value. Raises NotCanonical for a value outside the closed set or bytes
-    beyond SIZE_LIMIT."""
-    return _encode(value, SIZE_LIMIT)
-
-
-def digest(value: Any) -> str:
-    """`sha256:` and the hexadecimal digest of the canonical bytes, of any length. Raises NotCanonical."""
-    return "sha256:" + hashlib.sha256(_encode(value, None)).hexdigest()
-
-
-def _encode(value: Any, limit: int | None) -> bytes:
+def canonical(value: Any, *, limit: int | None = SIZE_LIMIT) -> bytes:
+    """The canonical bytes of a JSON value, at most `limit` of them (None: any number, for documents that
+    are no entry). Raises NotCanonical for a value outside the closed set or too many bytes."""
     _check(value, 0)
     try:
         encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONEncodeError, RecursionError) as error:  # a lone surrogate
+    except orjson.JSONEncodeError as error:  # a lone surrogate
         raise NotCanonical(str(error)) from error
     if limit is not None and len(encoded) > limit:
         raise NotCanonical(
@@ -71,6 +62,11 @@ def _encode(value: Any, limit: int | None) -> bytes:
             "store the long part as a blob and record its digest"
         )
     return encoded
+
+
+def digest(value: Any) -> str:
+    """`sha256:` and the hexadecimal digest of the canonical bytes, of any length. Raises NotCanonical."""
+    return "sha256:" + hashlib.sha256(canonical(value, limit=None)).hexdigest()
 
 
 def is_canonical(encoded: bytes) -> bool:

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -67,7 +66,9 @@ def append_entry(
         raise OutsideTransaction(f"{verb.name}: an entry is appended inside the transaction of its action")
     if verbs.known(verb.name) != verb:
         raise verbs.UnknownVerb(f"the verb {verb.name} version {verb.version} is not registered")
-    salted = {name: (value, secrets.token_bytes(32)) for name, value in (personal or {}).items()}
+    held = dict(personal or {})
+    canonical.canonical(held, limit=None)  # names and values of the same set as the leaf
+    salted = {name: (value, secrets.token_bytes(32)) for name, value in held.items()}
     entry_id, recorded_at = new_id(), clock.now()
     leaf: dict[str, Any] = {
         "act": str(actor.act),
@@ -85,9 +86,16 @@ def append_entry(
     }
     _insert(canonical.canonical(leaf), entry_id, salted)
     for handler in reactions.handlers(verb.name):
-        transaction.on_commit(partial(handler, leaf), robust=True)
+        _react_after_commit(handler, leaf)
     transaction.on_commit(requests.ask_for_sealing, robust=True)
     return AppendedEntry(entry_id, recorded_at)
+
+
+def _react_after_commit(handler: reactions.Handler, leaf: dict[str, Any]) -> None:
+    def react() -> None:  # no functools.partial: Django names a failing robust callback by its __qualname__
+        handler(leaf)
+
+    transaction.on_commit(react, robust=True)
 
 
 def commitment(value: str, salt: bytes) -> str:

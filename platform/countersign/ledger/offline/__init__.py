@@ -1,0 +1,1 @@
+"""What an auditor runs without the platform. `verify.py` imports nothing but the standard library."""
