@@ -75,7 +75,7 @@ def roc_auc(labels: IntArray, scores: FloatArray) -> Estimate:
     of_positives, of_negatives = placements(labels, scores)
     area = float(of_positives.mean())
     spread = variance(of_positives, of_negatives) ** 0.5
-    if spread <= NO_SPREAD or not 0 < area < 1:
+    if spread <= NO_SPREAD:  # as it is at an area of 0 or 1
         low, high = _newcombe_area(area, len(of_positives), len(of_negatives))
         return around(area, low, high, method="Newcombe method 5", n=len(labels))
     half = Z * spread / (area * (1 - area))

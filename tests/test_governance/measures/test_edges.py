@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.evaluation.measures import Estimate, compare_paired, measure_binary
+from governance.evaluation.measures.calibration import equal_count_bins
 from governance.evaluation.measures.catalogue import METRICS
 from tests.test_governance.measures.samples import Array, binormal, estimates
 
@@ -69,6 +70,14 @@ def test_constant_scores() -> None:
     assert result["metrics"]["calibration_error"]["value"] == 0.0
     assert result["metrics"]["calibration_intercept"]["value"] == pytest.approx(0, abs=1e-9)
     assert len(result["curves"]["calibration"]) == 1
+
+
+def test_tied_scores_go_whole_to_the_bin_of_their_middle_row() -> None:
+    labels, scores = np.array([0, 0, 0, 1, 0, 1, 1, 1, 1, 1]), np.repeat([0.1, 0.5, 0.9], [4, 4, 2])
+    bins = equal_count_bins(labels, scores, 2)
+    assert bins.n.tolist() == [4, 6]  # the middle of the second run is row 6 of 10
+    assert bins.positives.tolist() == [1, 5]
+    assert bins.mean_score.tolist() == pytest.approx([0.1, 3.8 / 6])
 
 
 def test_no_row_predicted_positive(usual: tuple[Array, Array]) -> None:
