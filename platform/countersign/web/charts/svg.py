@@ -50,9 +50,12 @@ def box(tone: str, x: float, y: float, width: float, height: float, *, outline: 
 
 
 def dot(tone: str, x: float, y: float, radius: float, *, hollow: bool = False) -> str:
-    """A point. Hollow: the champion, or too little data."""
-    paint = 'fill="none" stroke="currentColor" stroke-width="1.5"' if hollow else 'fill="currentColor"'
-    return f'<circle class="c-{tone}" cx="{number(x)}" cy="{number(y)}" r="{number(radius)}" {paint}/>'
+    """A point. Hollow, with the page showing through: the champion, or too little data."""
+    at = f'cx="{number(x)}" cy="{number(y)}" r="{number(radius)}"'
+    if not hollow:
+        return f'<circle class="c-{tone}" {at} fill="currentColor"/>'
+    ring = f'<circle class="c-{tone}" {at} fill="none" stroke="currentColor" stroke-width="1.5"/>'
+    return f'<circle class="c-paper" {at} fill="currentColor"/>{ring}'
 
 
 def text(

@@ -35,7 +35,7 @@ Answers
   {% progress 21 100 "Evaluation 209" %}  {% steps steps %}     steps: list of web.parts.Step
   {% pagination window %}                                       made by web.paging.window_of
 
-Forms
+Forms (web.fields: PageForm names what is missing; DayField reads "30 Jun 2027")
   {% form_errors form %}                                        the notice above a form with errors
   {% field form.name %}                                         label · control · error · hint
   Form fields may carry `hints` and `refused`, dicts from a choice's value to a sentence; a refused choice
