@@ -157,6 +157,9 @@ def test_the_foot_says_how_the_ledger_stands(page: str) -> None:
     html = render_page(ask(), page, {"subject": 1}).content.decode()
     assert "Ledger verified 12 seconds ago" in html
     assert 'href="/ledger/"' in html
+    assert "Checkpoint verified" in html
+    foot.register(lambda request: foot.LedgerState("Ledger differs", None, VERSION, verified=False))
+    assert "Checkpoint not verified" in render_page(ask(), page, {"subject": 1}).content.decode()
 
 
 def test_a_fragment_asks_nothing_of_the_top_bar(page: str) -> None:

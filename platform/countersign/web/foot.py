@@ -11,17 +11,15 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from countersign.web.tally import State
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """One sentence and where it leads. `digest` is the checkpoint's root, drawn as a tally in `state`."""
+    """One sentence and where it leads. `digest` is the checkpoint's root, drawn whole when `verified`."""
 
     text: str
     url: str | None = None
     digest: str | None = None
-    state: State = State.WHOLE
+    verified: bool = True
 
 
 Source = Callable[[HttpRequest], LedgerState | None]
