@@ -11,8 +11,8 @@ import pytest
 from django.template import engines
 
 from countersign.verdicts import Reason, Verdict
+from countersign.web.marks import STATUSES
 from countersign.web.parts import Step, Window
-from countersign.web.templatetags.countersign import STATUSES
 from tests.test_core.web_gallery import VERSION, WaiverForm, bound_form, gallery_request, render_gallery
 
 
