@@ -1,10 +1,16 @@
-"""Django application of upkeep."""
+"""Django application of upkeep: health, grants, collection of what nobody uses."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class UpkeepConfig(AppConfig):
-    """Named so that labels stay short."""
+    """Grants the serving role its tables after every migrate."""
 
     name = "countersign.upkeep"
     label = "upkeep"
+
+    def ready(self) -> None:
+        from countersign.upkeep import roles
+
+        post_migrate.connect(roles.grant_after_migrate, sender=self)

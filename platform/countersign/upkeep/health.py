@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from countersign.blobs.store import storage
+from countersign.blobs.storage import storage
 from countersign.jobs.handlers import QUEUES
 from countersign.ledger.queries import lag_seconds
 
@@ -49,7 +49,11 @@ def broker() -> Part:
 def store() -> Part:
     """The blob store takes a file and gives it back."""
     try:
-        storage().check()
+        pending = storage().begin()
+        try:
+            pending.write(b"ready?")
+        finally:
+            pending.discard()
     except OSError as error:
         return Part("storage", False, f"The blob store cannot be written: {os.strerror(error.errno or 0)}")
     return Part("storage", True, "writable")
