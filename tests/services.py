@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign.embedded.postgres import OWNER, SERVING, Passwords, Postgres
+from countersign.embedded.postgres import OWNER, SERVING, SUPERUSER, Passwords, Postgres
 from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Running, start
 from countersign.embedded.redis import Redis
@@ -51,6 +51,7 @@ class Services:
             postgres.set_up()
             os.environ["DATABASE_URL"] = postgres.url(SERVING)
             os.environ["DATABASE_OWNER_URL"] = postgres.url(OWNER)
+            os.environ["DATABASE_SUPERUSER_URL"] = postgres.url(SUPERUSER)  # for attackers with every right
         if "REDIS_URL" not in os.environ:
             redis = Redis(sockets=sockets, log=folder / "redis.log", password=Passwords.generate().serving)
             self._running.append(start(redis.child()))
