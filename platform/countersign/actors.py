@@ -94,3 +94,7 @@ class Actor:
             return None
         teams = {grant.team for grant in self.grants if grant.team is not None}
         return frozenset(team for team in teams if self.holds(permission, team))
+
+    def holds_anywhere(self, permission: Permission) -> bool:
+        """Whether the actor may do this for the instance or in at least one team."""
+        return self.teams_with(permission) != frozenset()

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
 from countersign import clock
-from countersign.accounts.guards import actor_of_request, page
+from countersign.web.guards import actor_of_request, page
 from countersign.errors import CountersignError
 from countersign.jobs import subjects
 from countersign.jobs.access import get_job, get_job_to_steer
