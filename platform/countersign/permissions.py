@@ -5,6 +5,7 @@ Team roles are held in one team, instance roles everywhere. Administrators never
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -32,7 +33,9 @@ class Permission(StrEnum):
 
     SEE = "see"  # know of a model: card, metrics, owner
     DOWNLOAD = "download"  # have its bytes
-    REGISTER = "register"  # register models, upload and finalise versions, runs, datasets, lineage, free aliases
+    REGISTER = (
+        "register"  # register models, upload and finalise versions, runs, datasets, lineage, free aliases
+    )
     ARCHIVE = "archive"  # archive and restore models and versions
     EVALUATE = "evaluate"  # start or cancel an evaluation
     EDIT_CARD = "edit_card"
@@ -139,15 +142,25 @@ class Scope(StrEnum):
     WRITE = "write"
     SIGN = "sign"
     EXPORT = "export"
+    ADMINISTER = "administer"
 
 
 SCOPE_PERMISSIONS: dict[Scope, frozenset[Permission]] = {
     Scope.READ: frozenset(
-        {Permission.SEE, Permission.DOWNLOAD, Permission.READ_LEDGER, Permission.VERIFY_LEDGER, Permission.SEE_JOBS}
+        {
+            Permission.SEE,
+            Permission.DOWNLOAD,
+            Permission.READ_LEDGER,
+            Permission.VERIFY_LEDGER,
+            Permission.SEE_JOBS,
+        }
     ),
     Scope.WRITE: frozenset(Permission) - SIGNING - {Permission.EXPORT, Permission.MANAGE_PEOPLE},
     Scope.SIGN: SIGNING | {Permission.SEE, Permission.COMMENT},
-    Scope.EXPORT: frozenset({Permission.EXPORT, Permission.SEE, Permission.READ_LEDGER, Permission.VERIFY_LEDGER}),
+    Scope.EXPORT: frozenset(
+        {Permission.EXPORT, Permission.SEE, Permission.READ_LEDGER, Permission.VERIFY_LEDGER}
+    ),
+    Scope.ADMINISTER: frozenset({Permission.MANAGE_PEOPLE, Permission.SEE}),
 }
 
 
@@ -157,3 +170,14 @@ class Grant:
 
     role: Role
     team: UUID | None
+
+
+Declared = Permission | None | Mapping[str, Permission | None]
+"""What a view says it needs: a permission, None (any known actor), or one of these for each HTTP method."""
+
+
+def permission_for(declared: Declared, method: str) -> Permission | None:
+    """The permission this method needs. Raises KeyError for a method the view does not name."""
+    if not isinstance(declared, Mapping):
+        return declared
+    return declared["GET" if method == "HEAD" else method]

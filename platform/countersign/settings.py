@@ -154,7 +154,7 @@ REST_FRAMEWORK = {
         "countersign.accounts.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["countersign.accounts.authentication.Authenticated"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "countersign.api.schema.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "countersign.api.pagination.NewestFirst",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -172,6 +172,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": [],
     "SERVE_AUTHENTICATION": [],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "countersign.accounts.serializers.ROLES",
+        "MachineRoleEnum": "countersign.accounts.serializers.MACHINE_ROLES",
+        "ScopeEnum": "countersign.accounts.serializers.SCOPES",
+    },
 }
 
 SILENCED_SYSTEM_CHECKS: list[str] = []

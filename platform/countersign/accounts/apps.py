@@ -4,13 +4,12 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """Registers how jobs find the actor they run for."""
+    """Registers how jobs find the actor they run for, and what else lower layers ask of accounts."""
 
     name = "countersign.accounts"
     label = "accounts"
 
     def ready(self) -> None:
-        from countersign.accounts import presenters, queries  # noqa: F401
-        from countersign.jobs import runner
+        from countersign.accounts import wiring
 
-        runner.register_actor_resolver(queries.actor_of)
+        wiring.wire()

@@ -36,7 +36,8 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, Recorded):
-    """A person. Ids are never reused (21 CFR 11.100); names and mail are personal and stay out of the ledger."""
+    """A person. Ids are never reused (21 CFR 11.100); names and mail are personal and stay out of the
+    ledger."""
 
     ledger_type: ClassVar[str] = "accounts.user"
     username = models.CharField(max_length=150)
@@ -44,9 +45,11 @@ class User(AbstractBaseUser, Recorded):
     full_name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
     is_active = models.BooleanField(default=True)
+    # Somebody else chose it: it opens the page where one chooses one's own, and nothing more.
+    password_is_temporary = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
-    USERNAME_FIELD = "username"
+    USERNAME_FIELD = "username_folded"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["full_name"]
     objects = UserManager()
 
@@ -58,7 +61,7 @@ class User(AbstractBaseUser, Recorded):
         super().save(*args, **kwargs)
 
     def ledger_state(self) -> dict[str, Any]:
-        return {"active": self.is_active}
+        return {"active": self.is_active, "password_is_temporary": self.password_is_temporary}
 
 
 class Team(Recorded):
@@ -91,8 +94,8 @@ class Membership(Recorded):
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(
                 name="membership_role_fits_its_reach",
-                condition=Q(team__isnull=True, role__in=sorted(INSTANCE_ROLES))
-                | Q(team__isnull=False, role__in=sorted(TEAM_ROLES)),
+                condition=Q(team__isnull=True, role__in=sorted(role.value for role in INSTANCE_ROLES))
+                | Q(team__isnull=False, role__in=sorted(role.value for role in TEAM_ROLES)),
             ),
             models.CheckConstraint(
                 name="membership_ends_after_start",
@@ -144,7 +147,9 @@ class ServiceAccount(Recorded):
     name = models.CharField(max_length=100)
     team = models.ForeignKey(Team, on_delete=models.RESTRICT, related_name="service_accounts")
     responsible = models.ForeignKey(User, on_delete=models.RESTRICT, related_name="service_accounts")
-    role = models.CharField(max_length=20, choices=[(r.value, r.value) for r in (Role.VIEWER, Role.CONTRIBUTOR)])
+    role = models.CharField(
+        max_length=20, choices=[(r.value, r.value) for r in (Role.VIEWER, Role.CONTRIBUTOR)]
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -170,14 +175,17 @@ class ServiceAccount(Recorded):
 
 
 class ApiToken(Recorded):
-    """An API token: `cs_` and 43 characters, shown once; only its SHA-256 is kept. `last_used_at` is not state."""
+    """An API token: `cs_` and 43 characters, shown once; only its SHA-256 is kept. `last_used_at` is not
+    state."""
 
     ledger_type: ClassVar[str] = "accounts.api_token"
     digest = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12)  # its first characters, so that a person can tell tokens apart
     name = models.CharField(max_length=100)
     user = models.ForeignKey(User, on_delete=models.RESTRICT, null=True, related_name="tokens")
-    service_account = models.ForeignKey(ServiceAccount, on_delete=models.RESTRICT, null=True, related_name="tokens")
+    service_account = models.ForeignKey(
+        ServiceAccount, on_delete=models.RESTRICT, null=True, related_name="tokens"
+    )
     scopes = ArrayField(models.CharField(max_length=20, choices=SCOPE_CHOICES))
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()

@@ -1,0 +1,1 @@
+"""Pages of signing in, one's own access, and the people."""

@@ -1,0 +1,76 @@
+"""The base of every REST view, and the two public views about the API itself."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from countersign.actors import Actor
+from countersign.api.pagination import NewestFirst
+from countersign.permissions import Declared
+
+
+class ActorAPIView(APIView):
+    """A view that knows who asks: `self.actor`, also `request.actor` and `request.user`.
+
+    Subclasses declare `required_permission`; without it every request is a server error, never an open door.
+    It is asked of any team: what a thing of one team needs is asked again where the thing is got
+    (`access`)."""
+
+    required_permission: ClassVar[Declared]
+    via: ClassVar[str] = "rest"
+    pagination_class = NewestFirst
+    metadata_class = None  # type: ignore[assignment]  # OPTIONS tells nothing; openapi.json does
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks."""
+        actor: Actor = self.request.user  # type: ignore[assignment]
+        return actor
+
+    def perform_authentication(self, request: Request) -> None:
+        """Make the actor known to whatever stands around the view."""
+        super().perform_authentication(request)
+        request.actor = request._request.actor = request.user  # type: ignore[attr-defined]
+
+    def page(self, queryset: QuerySet[Any], serializer: type[BaseSerializer[Any]]) -> Response:
+        """One page of a queryset, newest first. Raises Invalid for a wrong cursor or size."""
+        paginator = self.pagination_class()
+        rows = paginator.paginate_queryset(queryset, self.request, self)
+        return paginator.get_paginated_response(
+            serializer(rows, many=True, context={"actor": self.actor}).data
+        )
+
+
+_ROW = re.compile(
+    r"^\| `(?P<code>[a-z_]+)` \| (?P<status>\d+) \| (?P<meaning>.+?) \| (?P<mend>.+?) \|$", re.MULTILINE
+)
+
+
+@cache
+def error_codes() -> list[dict[str, str]]:
+    """The rows of the table of error codes in docs/api.md, where `type` of a problem leads; `anchor` names
+    the first row of a code, since one code may come with several statuses."""
+    rows = [row.groupdict() for row in _ROW.finditer((settings.ROOT / "docs" / "api.md").read_text("utf-8"))]
+    seen: set[str] = set()
+    for row in rows:
+        row["anchor"] = "" if row["code"] in seen else row["code"]
+        seen.add(row["code"])
+    return rows
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """What each error code means and what to do; public, as the bodies that lead here are."""
+    return render(request, "api/docs.html", {"codes": error_codes()})

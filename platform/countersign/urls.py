@@ -1,0 +1,49 @@
+"""Every URL. Each application lists its own from the root, pages and REST paths alike; errors under /api/ are
+JSON."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import include, path
+
+from countersign.accounts.middleware import API_PREFIX
+from countersign.api import problems
+from countersign.errors import NotFound
+from countersign.web import errors
+
+urlpatterns = [
+    path("", include("countersign.accounts.urls")),
+    path("", include("countersign.jobs.urls")),
+    path("", include("countersign.upkeep.urls")),
+    path("api/", include("countersign.api.urls")),
+]
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Nothing at this URL."""
+    if request.path.startswith(API_PREFIX):
+        return problems.respond(
+            request, NotFound("There is nothing at this URL. /api/v1/openapi.json lists what is.")
+        )
+    return errors.not_found(request, exception)
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """A request Django would not read."""
+    if request.path.startswith(API_PREFIX):
+        return problems.respond(request, exception)
+    return errors.bad_request(request, exception)
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Refused without a verdict."""
+    if request.path.startswith(API_PREFIX):
+        return problems.respond(request, exception)
+    return errors.permission_denied(request, exception)
+
+
+def handler500(request: HttpRequest) -> HttpResponseBase:
+    """A crash outside the REST views, which answer for their own."""
+    if request.path.startswith(API_PREFIX):
+        return problems.respond(request, RuntimeError())
+    return errors.server_error(request)
