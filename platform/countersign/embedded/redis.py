@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Child
@@ -67,10 +69,17 @@ databases 64
 
     def _ready(self) -> bool:
         try:
-            with redis.Redis.from_url(self.url(), socket_timeout=1.0) as client:
-                return bool(client.ping())
+            ping(self.url())
         except (redis.ConnectionError, redis.TimeoutError):
             return False
+        return True
+
+
+def ping(url: str) -> None:
+    """Ask the server at `url` once, for 10 s at most. Raises redis.RedisError or ValueError."""
+    # By itself the client tries again for seconds, which a caller that polls does better.
+    with redis.Redis.from_url(url, socket_timeout=10, retry=Retry(NoBackoff(), 0)) as client:
+        client.ping()
 
 
 def find_server() -> tuple[Path, str]:

@@ -16,7 +16,7 @@ from countersign.embedded.postgres import MAJOR, OWNER, SERVING, Postgres
 from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Child
 from countersign.embedded.record import Record, reap
-from countersign.embedded.redis import Redis
+from countersign.embedded.redis import Redis, ping
 from countersign.embedded.sockets import make_socket_folder
 from countersign.embedded.unprivileged import place
 from countersign.embedded.watch import StopRequested, StopSignals, Watch, say
@@ -186,8 +186,7 @@ def _require_database(variable: str, url: str) -> None:
 
 def _require_redis(url: str) -> None:
     try:
-        with redis.Redis.from_url(url, socket_timeout=10) as client:
-            client.ping()
+        ping(url)
     except (redis.RedisError, ValueError) as error:
         raise Problem(
             f"the Redis of REDIS_URL does not answer: {error}; unset the variable to use the embedded Redis"
