@@ -13,4 +13,5 @@ class UpkeepConfig(AppConfig):
     def ready(self) -> None:
         from countersign.upkeep import roles
 
-        post_migrate.connect(roles.grant_after_migrate, sender=self)
+        # Django sends the signal, after all migrations, once for each app that has models; upkeep has none.
+        post_migrate.connect(roles.grant_after_migrate, sender=self.apps.get_app_config("accounts"))
