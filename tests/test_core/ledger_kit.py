@@ -1,4 +1,5 @@
-"""What the ledger's tests share: a subject to write about, and a clock that lets checkpoints follow each other."""
+"""What the ledger's tests share: a subject to write about, and a clock that lets checkpoints follow each
+other."""
 
 from __future__ import annotations
 

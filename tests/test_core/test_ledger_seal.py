@@ -203,9 +203,11 @@ def copy_of_database() -> Iterator[Callable[[], Callable[[], None]]]:
 def test_after_a_restored_backup_nothing_is_signed(
     sealing: Sealing, copy_of_database: Callable[[], Callable[[], None]]
 ) -> None:
+    assert queries.anchor_trouble() is None
     begin()
     new_team()
     sealing()
+    assert queries.anchor_trouble() is None
     restore = copy_of_database()
     new_team("Lost with the backup")
     sealing()
@@ -220,6 +222,7 @@ def test_after_a_restored_backup_nothing_is_signed(
     (sealing.folder / "checkpoint").write_bytes(anchored)
     with pytest.raises(AnchorAhead, match=r"first 3 entries .* not those"):
         sealing()
+    assert "first 3 entries" in (queries.anchor_trouble() or "")
     assert (sealed_elsewhere / "checkpoint").read_bytes() == anchored
     assert Checkpoint.objects.count() == 2
 

@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from countersign import clock
 from countersign.actors import Actor
 from countersign.errors import Invalid, NotFound
-from countersign.ledger import visibility
+from countersign.ledger import anchors, visibility
 from countersign.ledger.models import (
     Checkpoint,
     Entry,
@@ -28,10 +29,11 @@ from countersign.ledger.models import (
     Tree,
     Unsealed,
 )
+from countersign.ledger.note import VerifierKey
 from countersign.ledger.presenters import Sentence, present
 from countersign.ledger.proofs import consistency, inclusion
 from countersign.ledger.sealer import seal_now
-from countersign.ledger.store import subtree
+from countersign.ledger.store import BrokenTree, subtree
 
 PAGE_SIZE = 50
 SEAL_ALL_SECONDS = 60.0
@@ -191,6 +193,24 @@ def lag_seconds() -> float:
     """Age of the oldest entry that waits to be sealed, in seconds; 0 when none waits."""
     oldest = Unsealed.objects.order_by("entry_id").values_list("recorded_at", flat=True).first()
     return 0.0 if oldest is None else max(0.0, (clock.now() - oldest).total_seconds())
+
+
+def anchor_trouble() -> str | None:
+    """Why nothing may be sealed until a person has decided, in a sentence; None while the anchor's tree is
+    one this database continues. Reads the anchor of this machine."""
+    ledger = tree()
+    if ledger is None:
+        return None
+    try:
+        anchored = anchors.read_head(settings.LEDGER_ANCHOR_FOLDER, VerifierKey.parse(ledger.vkey))
+        ledger.refresh_from_db(
+            fields=["size"]
+        )  # younger than the anchor: a sealer may have gone on meanwhile
+        if anchored is not None:
+            anchors.check(anchored, origin=ledger.origin, size=ledger.size, subtree=subtree)
+    except (anchors.AnchorAhead, BrokenTree) as error:
+        return str(error)
+    return None
 
 
 def newest_leaf(verb: str, *, subject_ref: UUID | None = None) -> dict[str, Any] | None:

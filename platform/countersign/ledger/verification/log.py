@@ -63,7 +63,8 @@ class _Roots:
         self._frontier = Frontier()
         self._broken_at: int | None = None
         self._covered = 0  # up to here a checkpoint's signature and root hold
-        self._wrong: list[int] = []
+        self._first_wrong: int | None = None
+        self._wrong = 0
 
     def break_off(self, index: int) -> None:
         """A leaf is missing: no root beyond it can be computed."""
@@ -89,10 +90,11 @@ class _Roots:
                     Section.ANCHORS,
                     f"{head.anchor}: history before {head.size} was rewritten since it was signed",
                 )
-        elif root == head.root and not self._wrong:
+        elif root == head.root and self._first_wrong is None:
             self._covered = head.size
         else:
-            self._wrong.append(head.size)
+            self._first_wrong = self._first_wrong or head.size
+            self._wrong += 1
 
     def finish(self, tree: Tree, size: int) -> None:
         while self._next is not None:
@@ -105,12 +107,12 @@ class _Roots:
             else:
                 self._report.add(Section.ROOTS, f"checkpoint {self._next.size}: the log is shorter ({size})")
             self._next = next(self._heads, None)
-        if self._wrong:
-            more = f" (and {len(self._wrong) - 1} after it)" if len(self._wrong) > 1 else ""
+        if self._first_wrong is not None:
+            more = f" (and {self._wrong - 1} after it)" if self._wrong > 1 else ""
             self._report.add(
                 Section.ROOTS,
-                f"checkpoint {self._wrong[0]}: the entries do not lead to its root{more}; "
-                f"the first wrong one is in {self._covered}..{self._wrong[0] - 1}",
+                f"checkpoint {self._first_wrong}: the entries do not lead to its root{more}; "
+                f"the first wrong one is in {self._covered}..{self._first_wrong - 1}",
             )
         elif self._covered < size:
             self._report.add(Section.ROOTS, f"{self._covered}..{size - 1}: no valid checkpoint covers them")
