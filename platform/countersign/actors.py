@@ -5,6 +5,7 @@ No action sees a request; it sees an Actor, which carries its grants, so the led
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
@@ -98,3 +99,20 @@ class Actor:
     def holds_anywhere(self, permission: Permission) -> bool:
         """Whether the actor may do this for the instance or in at least one team."""
         return self.teams_with(permission) != frozenset()
+
+
+Resolver = Callable[..., Actor]
+_resolver: list[Resolver] = []
+
+
+def register_resolver(resolver: Resolver) -> None:
+    """How an actor is found again by kind and ref, with the grants they hold now: the layer that knows people
+    registers it, the job runner asks. Called as resolver(kind, ref, via=…, act=…, request=…)."""
+    _resolver[:] = [resolver]
+
+
+def resolve(kind: str, ref: UUID | None, *, label: str, via: str, act: UUID, request: str | None) -> Actor:
+    """The actor of a stored kind and ref, acting by another road in the same act."""
+    if kind == ActorKind.SYSTEM:
+        return Actor(ActorKind.SYSTEM, None, label, via, act=act, request=request)
+    return _resolver[0](ActorKind(kind), ref, via=via, act=act, request=request)

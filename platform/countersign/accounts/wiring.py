@@ -4,7 +4,7 @@ from countersign import refusals as seam
 from countersign.accounts import presenters, queries, refusals, schema  # noqa: F401  they register themselves
 from countersign.accounts.models import ApiToken, Membership, ServiceAccount, Team, User
 from countersign.actors import Actor
-from countersign.jobs import runner
+from countersign import actors
 from countersign.ledger import visibility
 from countersign.permissions import Permission
 from countersign.web import navigation
@@ -12,7 +12,7 @@ from countersign.web import navigation
 
 def wire() -> None:
     """Register the actor resolver, the recorder of refusals, who may read which entries, and the menu."""
-    runner.register_actor_resolver(queries.actor_of)
+    actors.register_resolver(queries.actor_of)
     seam.register(refusals.record)
     navigation.register_account(
         profile="accounts:profile", sign_in="accounts:sign-in", sign_out="accounts:sign-out"

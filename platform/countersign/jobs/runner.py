@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,40 +17,41 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
-from countersign import clock
-from countersign.actors import Actor, ActorKind
-from countersign.errors import CountersignError
+from countersign import clock, refusals
+from countersign.actors import Actor, resolve
+from countersign.errors import CountersignError, Refused
 from countersign.jobs import actions, handlers
 from countersign.jobs.handlers import Cancelled, ClaimLost, JobContext, JobFailed, Retry
 from countersign.jobs.models import Job, JobState
 
 log = structlog.get_logger(__name__)
 
-ActorResolver = Callable[..., Actor]
-_resolver: list[ActorResolver] = []
 RESEND_SECONDS = 15
-
-
-def register_actor_resolver(resolver: ActorResolver) -> None:
-    """How a job finds who it runs for: called as resolver(kind, ref, via=…, act=…, request=…)."""
-    _resolver[:] = [resolver]
 
 
 def actor_of(job: Job) -> Actor:
     """The person who asked, with the grants they hold now, by the road `job:<id>`."""
-    via = f"job:{job.id}"
-    if job.actor_kind == ActorKind.SYSTEM:
-        return Actor(ActorKind.SYSTEM, None, job.actor_label, via, act=job.act, request=job.request)
-    return _resolver[0](ActorKind(job.actor_kind), job.actor_ref, via=via, act=job.act, request=job.request)
+    return resolve(
+        job.actor_kind,
+        job.actor_ref,
+        label=job.actor_label,
+        via=f"job:{job.id}",
+        act=job.act,
+        request=job.request,
+    )
 
 
 def actor_for(leaf: dict[str, Any]) -> Actor:
     """The actor of a ledger entry, for a reaction that carries on with the same act."""
-    actor, via = leaf["actor"], leaf["via"]
-    act, request = UUID(leaf["act"]), leaf["request"]
-    if actor["kind"] == ActorKind.SYSTEM:
-        return Actor(ActorKind.SYSTEM, None, "Countersign", via, act=act, request=request)
-    return _resolver[0](ActorKind(actor["kind"]), UUID(actor["ref"]), via=via, act=act, request=request)
+    ref = leaf["actor"]["ref"]
+    return resolve(
+        leaf["actor"]["kind"],
+        UUID(ref) if ref else None,
+        label="Countersign",
+        via=leaf["via"],
+        act=UUID(leaf["act"]),
+        request=leaf["request"],
+    )
 
 
 def claim(job_id: UUID) -> Job | None:
@@ -125,6 +125,9 @@ def run(job_id: UUID) -> None:
         _try_again(job, actor, trouble)
     except JobFailed as failure:
         _end(job, actor, failure, JobState.CANCELLED if failure.code == "cancelled" else JobState.FAILED)
+    except Refused as refusal:
+        refusals.record(actor, refusal.verdict, attempted=f"job {job.kind}")
+        _end(job, actor, JobFailed(refusal.code, refusal.message), JobState.FAILED)
     except CountersignError as error:
         _end(job, actor, JobFailed(error.code, error.message), JobState.FAILED)
     except Exception:
