@@ -1,8 +1,8 @@
 """The seam governance plugs into: gates are a typed registry, asked before anything a policy may forbid.
 
-A gate answers with a Verdict; several gates for one act combine so that a refusal lists every reason. Required
-gates are named in settings (REQUIRED_GATES) and a system check stops the start when one is missing: taking
-governance away cannot open the door.
+A gate answers with a Verdict; several gates for one act combine so that a refusal lists every reason.
+Required gates are named in settings (REQUIRED_GATES) and a system check stops the start when one is missing:
+taking governance away cannot open the door.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a gate is asked. `alias` is the name as given; gates fold it themselves. `pass_for` is the id of the
-    promotion that carries the act out: only governance's own promotion action sets it."""
+    """What a gate is asked. `alias` is the name as given; gates fold it themselves. `pass_for` is the id of
+    the promotion that carries the act out: only governance's own promotion action sets it."""
 
     act: Act
     model: RegisteredModel
@@ -42,7 +42,8 @@ class Question:
 
 
 class Gate(Protocol):
-    """A check that answers allow or refuse, with every reason. Called inside the transaction, after the locks."""
+    """A check that answers allow or refuse, with every reason. Called inside the transaction, after the
+    locks."""
 
     code: str
 

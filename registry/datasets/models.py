@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from countersign.ledger.models import Recorded
+from registry.visibility import OfDataset, OfTeam
 
 
 class Dataset(Recorded):
@@ -19,6 +20,8 @@ class Dataset(Recorded):
     team = models.ForeignKey("accounts.Team", on_delete=models.RESTRICT, related_name="datasets")
     description = models.TextField(blank=True)
     created_at = models.DateTimeField()
+
+    objects = OfTeam.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -38,7 +41,9 @@ class DatasetVersion(Recorded):
     number = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)  # sha256 of the file
     blob = models.ForeignKey("blobs.Blob", on_delete=models.RESTRICT, null=True, related_name="+")
-    format = models.CharField(max_length=10, choices=[("parquet", "parquet"), ("csv", "csv")], default="parquet")
+    format = models.CharField(
+        max_length=10, choices=[("parquet", "parquet"), ("csv", "csv")], default="parquet"
+    )
     size = models.BigIntegerField(null=True)
     rows = models.BigIntegerField(null=True)
     columns = models.JSONField(default=list)
@@ -53,11 +58,15 @@ class DatasetVersion(Recorded):
     location = models.CharField(max_length=1000, blank=True)  # where it lies when it is not kept here
     created_at = models.DateTimeField()
 
+    objects = OfDataset.as_manager()
+
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["dataset", "number"], name="dataset_version_number"),
             models.UniqueConstraint(fields=["dataset", "digest"], name="dataset_version_digest"),
-            models.CheckConstraint(name="dataset_digest_is_hex", condition=Q(digest__regex=r"^[0-9a-f]{64}$")),
+            models.CheckConstraint(
+                name="dataset_digest_is_hex", condition=Q(digest__regex=r"^[0-9a-f]{64}$")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -70,6 +79,7 @@ class DatasetVersion(Recorded):
             "digest": f"sha256:{self.digest}",
             "kept_here": self.blob_id is not None,
             "format": self.format,
+            "size": self.size,
             "rows": self.rows,
             "columns": [{"name": c["name"], "type": c["type"]} for c in self.columns],
             "target": self.target,
@@ -77,5 +87,8 @@ class DatasetVersion(Recorded):
             "favourable_label": self.favourable_label,
             "sensitive_attributes": list(self.sensitive_attributes),
             "row_key": self.row_key,
+            "time_column": self.time_column,
             "licence": self.licence,
+            "source": self.source,
+            "location": self.location,
         }

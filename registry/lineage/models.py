@@ -1,4 +1,5 @@
-"""Declared lineage edges. What versions, runs and datasets already say is not repeated here: queries join it."""
+"""Declared lineage edges. What versions, runs and datasets already say is not repeated here: queries join
+it."""
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ from django.db import models
 
 from countersign.ledger.models import Recorded
 from registry.versions.models import ModelVersion
+from registry.visibility import OfVersion
 
 
 class LineageEdge(Recorded):
-    """A directed, typed edge into a model version from something named: a commit, a pipeline, an upstream model
-    kept elsewhere. `claim` says who vouches: declared, observed or verified by digest."""
+    """A directed, typed edge into a model version from something named: a commit, a pipeline, an upstream
+    model kept elsewhere. `claim` says who vouches: declared, observed or verified by digest."""
 
     ledger_type: ClassVar[str] = "registry.lineage_edge"
     version = models.ForeignKey(ModelVersion, on_delete=models.RESTRICT, related_name="edges")
@@ -22,6 +24,8 @@ class LineageEdge(Recorded):
     digest = models.CharField(max_length=64, blank=True)
     claim = models.CharField(max_length=10, default="declared")
     created_at = models.DateTimeField()
+
+    objects = OfVersion.as_manager()
 
     class Meta:
         constraints: ClassVar[list[Any]] = [

@@ -10,6 +10,7 @@ from django.db.models import Q
 from countersign.clock import stamp
 from countersign.ledger.models import Recorded
 from registry.datasets.models import DatasetVersion
+from registry.visibility import OfExperiment, OfTeam
 
 
 class Experiment(Recorded):
@@ -20,6 +21,8 @@ class Experiment(Recorded):
     name_folded = models.CharField(max_length=250, unique=True)
     team = models.ForeignKey("accounts.Team", on_delete=models.RESTRICT, related_name="experiments")
     created_at = models.DateTimeField()
+
+    objects = OfTeam.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -52,6 +55,8 @@ class Run(Recorded):
     telemetry_digest = models.CharField(max_length=64, blank=True)
     created_by_kind = models.CharField(max_length=10)
     created_by = models.UUIDField(null=True)
+
+    objects = OfExperiment.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -96,7 +101,9 @@ class RunMetric(models.Model):
     recorded_at = models.DateTimeField()
 
     class Meta:
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["run", "key", "step"], name="run_metric_key_step")]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["run", "key", "step"], name="run_metric_key_step")
+        ]
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"

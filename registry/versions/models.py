@@ -13,6 +13,7 @@ from countersign.clock import stamp
 from countersign.ledger.models import Recorded
 from registry.datasets.models import DatasetVersion
 from registry.runs.models import Run
+from registry.visibility import OfModel, OfTeam, OfVersion
 
 
 class RegisteredModel(Recorded):
@@ -26,6 +27,8 @@ class RegisteredModel(Recorded):
     next_number = models.PositiveIntegerField(default=1)  # numbers count up and are never reused
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True)
+
+    objects = OfTeam.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -62,12 +65,18 @@ class ModelVersion(Recorded):
     created_by_label = models.CharField(max_length=200)
     archived_at = models.DateTimeField(null=True)
 
+    objects = OfModel.as_manager()
+
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["model", "number"], name="model_version_number"),
-            models.CheckConstraint(name="version_digest_is_hex", condition=Q(digest__regex=r"^[0-9a-f]{64}$")),
+            models.CheckConstraint(
+                name="version_digest_is_hex", condition=Q(digest__regex=r"^[0-9a-f]{64}$")
+            ),
         ]
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["model", "-number"], name="model_version_newest")]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["model", "-number"], name="model_version_newest")
+        ]
 
     def __str__(self) -> str:
         return f"{self.model.name} {self.number}"
@@ -135,6 +144,8 @@ class Contributor(Recorded):
     service_account = models.UUIDField(null=True)  # the account through which a person answers for the upload
     created_at = models.DateTimeField()
 
+    objects = OfVersion.as_manager()
+
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
@@ -171,7 +182,9 @@ class VersionInput(models.Model):
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["version", "dataset_version", "context"], name="version_input_once")
+            models.UniqueConstraint(
+                fields=["version", "dataset_version", "context"], name="version_input_once"
+            )
         ]
 
     def __str__(self) -> str:
@@ -187,10 +200,16 @@ class Tag(Recorded):
     key = models.CharField(max_length=250)
     value = models.CharField(max_length=5000, blank=True)
 
+    objects = OfModel.as_manager()
+
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["version", "key"], name="version_tag", condition=Q(version__isnull=False)),
-            models.UniqueConstraint(fields=["model", "key"], name="model_tag", condition=Q(version__isnull=True)),
+            models.UniqueConstraint(
+                fields=["version", "key"], name="version_tag", condition=Q(version__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["model", "key"], name="model_tag", condition=Q(version__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -206,14 +225,16 @@ class Tag(Recorded):
 
 
 class Alias(Recorded):
-    """A movable name for one version. Only `actions._move_alias` writes it; whether it is protected is asked of
-    `registry.gates`, since environments live above."""
+    """A movable name for one version. Only `actions._move_alias` writes it; whether it is protected is asked
+    of `registry.gates`, since environments live above."""
 
     ledger_type: ClassVar[str] = "registry.alias"
     model = models.ForeignKey(RegisteredModel, on_delete=models.RESTRICT, related_name="aliases")
     name = models.CharField(max_length=100)
     name_folded = models.CharField(max_length=130)
     version = models.ForeignKey(ModelVersion, on_delete=models.RESTRICT, related_name="aliases")
+
+    objects = OfModel.as_manager()
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
@@ -263,8 +284,8 @@ class UploadState(models.TextChoices):
 
 
 class Upload(models.Model):
-    """A version being uploaded step by step. No version exists until it is finalised, so no half version is ever
-    visible. Upload rows are outside the one rule; finalising is the action."""
+    """A version being uploaded step by step. No version exists until it is finalised, so no half version is
+    ever visible. Upload rows are outside the one rule; finalising is the action."""
 
     id = models.UUIDField(primary_key=True)
     model = models.ForeignKey(RegisteredModel, on_delete=models.RESTRICT, related_name="uploads")

@@ -4,7 +4,10 @@ from django.apps import AppConfig
 
 
 class BlobsConfig(AppConfig):
-    """Named so that labels stay short."""
+    """Registers its job handler at start."""
 
     name = "countersign.blobs"
     label = "blobs"
+
+    def ready(self) -> None:
+        from countersign.blobs import jobs  # noqa: F401

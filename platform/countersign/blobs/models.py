@@ -1,4 +1,5 @@
-"""Bytes named by their SHA-256. The row is visible only after commit; the bytes lie under a key of their own."""
+"""Bytes named by their SHA-256. The row is visible only after commit; the bytes lie under a key of their
+own."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from django.db.models import Q
 
 
 class Blob(models.Model):
-    """A finished, immutable string of bytes. Foreign keys to it are RESTRICT: what is used cannot be collected."""
+    """A finished, immutable string of bytes. Foreign keys to it are RESTRICT: what is used cannot be
+    collected."""
 
     sha256 = models.CharField(max_length=64, primary_key=True)
     size = models.BigIntegerField()

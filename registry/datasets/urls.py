@@ -1,0 +1,22 @@
+"""URLs of datasets."""
+
+from django.urls import path
+
+from registry import converters  # noqa: F401  registers <name:…>
+from registry.datasets import api
+
+urlpatterns = [
+    path("api/v1/datasets", api.Datasets.as_view(), name="api-datasets"),
+    path("api/v1/datasets/<name:name>", api.OneDataset.as_view(), name="api-dataset"),
+    path("api/v1/datasets/<name:name>/versions", api.DatasetVersions.as_view(), name="api-dataset-versions"),
+    path(
+        "api/v1/datasets/<name:name>/versions/<int:number>",
+        api.OneDatasetVersion.as_view(),
+        name="api-dataset-version",
+    ),
+    path(
+        "api/v1/datasets/<name:name>/versions/<int:number>/file",
+        api.DatasetFile.as_view(),
+        name="api-dataset-file",
+    ),
+]

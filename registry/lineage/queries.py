@@ -1,0 +1,121 @@
+"""The lineage of a version: what it came from, who claims so, and what came of it. Joined from what versions,
+runs and datasets say themselves, and from declared edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from countersign import canonical
+from registry import links
+from registry.versions.models import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge. `kind` is run, dataset_version, source_commit, parent_version, child_version or the kind of a
+    declared edge; `name` is for people, `reference` finds the thing (an id, a commit, an address), `digest`
+    is the SHA-256 of its content where there is one. `claim`: verified (by digest), observed, declared.
+    `link` leads to its page."""
+
+    kind: str
+    name: str
+    reference: str
+    digest: str
+    claim: str
+    link: str | None
+    context: str = ""
+    upstream: bool = True
+
+    def as_dict(self) -> dict[str, str | bool]:
+        """JSON form, as the API shows it."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "reference": self.reference,
+            "digest": self.digest,
+            "claim": self.claim,
+            "context": self.context,
+            "direction": "upstream" if self.upstream else "downstream",
+        }
+
+
+def lineage_of(version: ModelVersion) -> list[Edge]:
+    """Upstream edges (run, commit, data, parent, declared ones), then the versions that name it as their
+    parent."""
+    return [*upstream_of(version), *_children(version)]
+
+
+def upstream_of(version: ModelVersion) -> list[Edge]:
+    """What the version came from: the edges a review's subject is made of."""
+    edges: list[Edge] = []
+    if (run := version.run) is not None:
+        edges.append(Edge("run", run.name, str(run.pk), run.telemetry_digest, "observed", None))
+        if run.source_commit:
+            repository = run.source_repository or "repository not named"
+            state = {True: "", False: ", with changes that were not committed", None: ""}[run.source_clean]
+            name = f"{repository} {run.source_commit[:12]}{state}"
+            edges.append(Edge("source_commit", name, run.source_commit, "", "observed", None))
+    inputs = version.inputs.select_related("dataset_version__dataset").order_by(
+        "context", "dataset_version_id"
+    )
+    for one in inputs:
+        data = one.dataset_version
+        edges.append(
+            Edge(
+                "dataset_version",
+                f"{data.dataset.name} {data.number}",
+                str(data.pk),
+                data.digest,
+                one.claim,
+                links.dataset_version(data),
+                context=one.context,
+            )
+        )
+    if (parent := version.parent) is not None:
+        edges.append(
+            Edge(
+                "parent_version",
+                f"version {parent.number}",
+                str(parent.pk),
+                parent.digest,
+                "declared",
+                links.version(parent),
+            )
+        )
+    for edge in version.edges.order_by("kind", "name"):
+        edges.append(Edge(edge.kind, edge.name, edge.reference, edge.digest, edge.claim, None))
+    return edges
+
+
+def _children(version: ModelVersion) -> list[Edge]:
+    return [
+        Edge(
+            "child_version",
+            f"version {child.number}",
+            str(child.pk),
+            child.digest,
+            "declared",
+            links.version(child),
+            upstream=False,
+        )
+        for child in version.children.select_related("model").order_by("number")
+    ]
+
+
+def lineage_digest(version: ModelVersion) -> str:
+    """SHA-256 (hex) of the upstream edges in a fixed order. Names of things that have an id do not count: a
+    renamed dataset is the same data."""
+    edges = sorted(
+        (
+            {
+                "kind": edge.kind,
+                "reference": edge.reference or edge.name,
+                "digest": edge.digest,
+                "claim": edge.claim,
+                "context": edge.context,
+            }
+            for edge in upstream_of(version)
+        ),
+        key=canonical.canonical,
+    )
+    return canonical.digest(edges).removeprefix("sha256:")

@@ -1,0 +1,14 @@
+"""URLs of lineage."""
+
+from django.urls import path
+
+from registry import converters  # noqa: F401  registers <name:…>
+from registry.lineage import api
+
+urlpatterns = [
+    path(
+        "api/v1/models/<name:name>/versions/<int:number>/lineage",
+        api.Lineage.as_view(),
+        name="api-lineage",
+    ),
+]

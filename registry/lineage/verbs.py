@@ -1,0 +1,5 @@
+"""What entries about lineage say was done."""
+
+from countersign.ledger.verbs import Verb, register
+
+EDGE_ADDED = register(Verb("registry.lineage_edge.added"))

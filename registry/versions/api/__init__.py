@@ -1,0 +1,1 @@
+"""REST of models, versions, their files, aliases, tags and uploads."""

@@ -1,0 +1,32 @@
+"""URLs of models, versions and uploads."""
+
+from django.urls import path
+
+from registry import converters  # noqa: F401  registers <name:…>
+from registry.versions.api import models, uploads, versions
+
+MODEL = "api/v1/models/<name:name>"
+VERSION = f"{MODEL}/versions/<int:number>"
+UPLOAD = "api/v1/uploads/<uuid:upload>"
+
+urlpatterns = [
+    path("api/v1/models", models.Models.as_view(), name="api-models"),
+    path(MODEL, models.OneModel.as_view(), name="api-model"),
+    path(f"{MODEL}/rename", models.RenameModel.as_view(), name="api-model-rename"),
+    path(f"{MODEL}/archive", models.ArchiveModel.as_view(), name="api-model-archive"),
+    path(f"{MODEL}/restore", models.RestoreModel.as_view(), name="api-model-restore"),
+    path(f"{MODEL}/tags/<path:key>", models.ModelTag.as_view(), name="api-model-tag"),
+    path(f"{MODEL}/aliases", models.Aliases.as_view(), name="api-aliases"),
+    path(f"{MODEL}/aliases/<str:alias>", models.OneAlias.as_view(), name="api-alias"),
+    path(f"{MODEL}/versions", versions.Versions.as_view(), name="api-versions"),
+    path(VERSION, versions.OneVersion.as_view(), name="api-version"),
+    path(f"{VERSION}/archive", versions.ArchiveVersion.as_view(), name="api-version-archive"),
+    path(f"{VERSION}/restore", versions.RestoreVersion.as_view(), name="api-version-restore"),
+    path(f"{VERSION}/tags/<path:key>", versions.VersionTag.as_view(), name="api-version-tag"),
+    path(f"{VERSION}/files", versions.Manifest.as_view(), name="api-files"),
+    path(f"{VERSION}/files/<path:path>", versions.File.as_view(), name="api-file"),
+    path("api/v1/uploads", uploads.Uploads.as_view(), name="api-uploads"),
+    path(UPLOAD, uploads.OneUpload.as_view(), name="api-upload"),
+    path(f"{UPLOAD}/files/<path:path>", uploads.UploadOneFile.as_view(), name="api-upload-file"),
+    path(f"{UPLOAD}/finalise", uploads.FinaliseUpload.as_view(), name="api-upload-finalise"),
+]

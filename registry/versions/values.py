@@ -1,0 +1,173 @@
+"""What a version is registered with: values, checked once, wherever they came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from countersign.blobs.models import Blob
+from countersign.blobs.store import Incoming, sha256_of_text
+from countersign.errors import Invalid
+from registry.datasets.models import DatasetVersion
+from registry.names import checked_text
+
+SIGNATURE_BYTES_LIMIT = 512 * 1024
+LIBRARIES_LIMIT = 200
+TAGS_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """A file of the version: its path as the client wrote it, and its bytes: a row, or received and not kept
+    yet."""
+
+    path: str
+    blob: Blob | Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFile:
+    """A file the client announced. What arrives must be exactly that."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputClaim:
+    """A dataset version the model learned from. With `sha256`, the digest the job computed of what it read:
+    it must be the dataset version's, and the claim is then verified by digest."""
+
+    dataset_version: DatasetVersion
+    context: str = "training"
+    sha256: str | None = None
+
+
+def declared_files(raw: Any) -> list[DeclaredFile]:
+    """Announced files from JSON: [{"path", "size", "sha256"}]. Raises Invalid."""
+    if not isinstance(raw, Sequence) or isinstance(raw, str):
+        raise _wrong("files", "Give a list of objects with path, size and sha256.")
+    files = []
+    for one in raw:
+        if not isinstance(one, Mapping) or set(one) != {"path", "size", "sha256"}:
+            raise _wrong("files", "Each file is an object with path, size and sha256.")
+        size = one["size"]
+        if type(size) is not int or not 0 <= size < 2**53:
+            raise _wrong("files", "size is a number of bytes.")
+        files.append(DeclaredFile(str(one["path"]), size, sha256_of_text(str(one["sha256"]))))
+    return files
+
+
+def checked_signature(raw: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The signature in its one form: {"features": [{"name", "type"}], "target", "positive_label",
+    "threshold"}.
+
+    Labels are text; `threshold` is a number from 0 to 1 or null, at or above which a score is a positive.
+    Raises Invalid. An empty signature is {}: such a version cannot be evaluated."""
+    if not raw:
+        return {}
+    known = {"features", "target", "positive_label", "threshold"}
+    if not isinstance(raw, Mapping) or (unknown := sorted(set(map(str, raw)) - known)):
+        named = f"unknown field {unknown[0][:80]}. " if isinstance(raw, Mapping) else ""
+        raise _wrong(
+            "signature", f"{named}It is an object with features, target, positive_label and threshold."
+        )
+    features = _features(raw.get("features"))
+    target = checked_text(raw.get("target") or "", field="signature.target", limit=200, lines=False)
+    if target and any(feature["name"] == target for feature in features):
+        raise _wrong(
+            "signature", f"The target “{target}” is also a feature: the model would be told the answer."
+        )
+    label = raw.get("positive_label", "")
+    if isinstance(label, bool) or not isinstance(label, str | int):
+        raise _wrong("signature", "positive_label is text or a whole number.")
+    signature = {
+        "features": features,
+        "target": target,
+        "positive_label": checked_text(str(label), field="signature.positive_label", limit=200, lines=False),
+        "threshold": _threshold(raw.get("threshold")),
+    }
+    if len(orjson.dumps(signature)) > SIGNATURE_BYTES_LIMIT:
+        raise _wrong("signature", f"It is longer than {SIGNATURE_BYTES_LIMIT:,} bytes.")
+    return signature
+
+
+def _features(raw: Any) -> list[dict[str, str]]:
+    if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
+        raise _wrong("signature", "features is a list of objects with name and type, in the model's order.")
+    features = []
+    for one in raw:
+        if not isinstance(one, Mapping) or set(one) != {"name", "type"}:
+            raise _wrong("signature", "Each feature is an object with name and type.")
+        name = checked_text(one["name"], field="signature.features", limit=200, lines=False)
+        if not name or name != one["name"]:
+            raise _wrong(
+                "signature", "A feature's name is text without spaces around it, in composed form (NFC)."
+            )
+        features.append(
+            {
+                "name": name,
+                "type": checked_text(one["type"], field="signature.features", limit=100, lines=False),
+            }
+        )
+    if len({feature["name"] for feature in features}) != len(features):
+        raise _wrong("signature", "Two features have the same name.")
+    return features
+
+
+def _threshold(raw: Any) -> float | None:
+    if raw is None:
+        return None
+    if (
+        isinstance(raw, bool)
+        or not isinstance(raw, int | float)
+        or not math.isfinite(raw)
+        or not 0 <= raw <= 1
+    ):
+        raise _wrong("signature", "threshold is a number from 0 to 1.")
+    return float(raw)
+
+
+def checked_libraries(raw: Mapping[str, Any] | None) -> dict[str, str]:
+    """Libraries the model was built with, as the uploader says: {"scikit-learn": "1.9.1"}. Raises Invalid."""
+    if not raw:
+        return {}
+    if not isinstance(raw, Mapping) or len(raw) > LIBRARIES_LIMIT:
+        raise _wrong("libraries", f"Give an object of at most {LIBRARIES_LIMIT} names with their versions.")
+    return {
+        checked_text(name, field="libraries", limit=100, lines=False): checked_text(
+            version, field="libraries", limit=100, lines=False
+        )
+        for name, version in raw.items()
+    }
+
+
+def checked_tags(raw: Mapping[str, Any] | None) -> dict[str, str]:
+    """Tags from JSON: {"key": "value"}. Raises Invalid."""
+    if not raw:
+        return {}
+    if not isinstance(raw, Mapping) or len(raw) > TAGS_LIMIT:
+        raise _wrong("tags", f"Give an object of at most {TAGS_LIMIT} keys with their values.")
+    return {checked_tag_key(key): checked_tag_value(value) for key, value in raw.items()}
+
+
+def checked_tag_key(raw: object) -> str:
+    """The key of a tag. Raises Invalid."""
+    key = checked_text(raw, field="key", limit=250, lines=False)
+    if not key:
+        raise _wrong("key", "A tag needs a key.")
+    return key
+
+
+def checked_tag_value(raw: object) -> str:
+    """The value of a tag. Raises Invalid."""
+    return checked_text(raw, field="value", limit=5_000)
+
+
+def _wrong(field: str, sentence: str) -> Invalid:
+    return Invalid(f"{field}: {sentence}", fields={field: [sentence]})

@@ -1,0 +1,57 @@
+"""What the registry plugs in at start: sentences, verbs, job handlers, and who may read which entries."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.db.models import QuerySet
+
+from countersign.actors import Actor
+from countersign.ledger import visibility
+from countersign.permissions import Permission
+from registry import gates  # noqa: F401  registers the check that every required gate is there
+from registry.datasets import presenters as datasets_presenters  # noqa: F401
+from registry.datasets import verbs as datasets_verbs  # noqa: F401
+from registry.lineage import presenters as lineage_presenters  # noqa: F401
+from registry.lineage import verbs as lineage_verbs  # noqa: F401
+from registry.lineage.models import LineageEdge
+from registry.models import (
+    Alias,
+    Contributor,
+    Dataset,
+    DatasetVersion,
+    Experiment,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+    Tag,
+)
+from registry.runs import presenters as runs_presenters  # noqa: F401
+from registry.runs import verbs as runs_verbs  # noqa: F401
+from registry.versions import jobs, presenters, verbs  # noqa: F401
+
+RECORDED: tuple[Any, ...] = (
+    Alias,
+    Contributor,
+    Dataset,
+    DatasetVersion,
+    Experiment,
+    LineageEdge,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+    Tag,
+)
+
+
+def wire() -> None:
+    """Called once, when Django is ready: who may read the audit trail of a team may read entries about its
+    things."""
+    for model in RECORDED:
+        visibility.register(model.ledger_type, partial(_readable, model))
+
+
+def _readable(model: Any, actor: Actor) -> QuerySet[Any, Any]:
+    ids: QuerySet[Any, Any] = model.objects.visible_to(actor, Permission.READ_LEDGER).values("pk")
+    return ids
