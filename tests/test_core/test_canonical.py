@@ -96,8 +96,14 @@ def test_depth_and_size_are_limited() -> None:
     for _ in range(DEPTH_LIMIT):
         nested = [nested]
     assert canonical(nested)
+    for deeper in ([nested], {"a": nested}):
+        with pytest.raises(NotCanonical, match="nested"):
+            canonical(deeper)
+    hollow: Any = {}
+    for _ in range(DEPTH_LIMIT):
+        hollow = [hollow]
     with pytest.raises(NotCanonical, match="nested"):
-        canonical([nested])
+        canonical(hollow)
     assert len(canonical("x" * (SIZE_LIMIT - 2))) == SIZE_LIMIT
     with pytest.raises(NotCanonical, match="blob"):
         canonical("x" * (SIZE_LIMIT - 1))

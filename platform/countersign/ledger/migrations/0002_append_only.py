@@ -26,14 +26,16 @@ ALTER TABLE ledger_personal ADD CONSTRAINT ledger_personal_salt CHECK (octet_len
 ALTER TABLE ledger_pending SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 """
 
+# OFFSET 0 keeps filters out of the inner query: what waits is looked up by id, not searched for.
 VIEW = """
 CREATE VIEW ledger_unsealed AS
-SELECT id AS entry_id, (leaf->>'id')::uuid AS uuid, leaf->>'verb' AS verb,
+SELECT p.entry_id, (leaf->>'id')::uuid AS uuid, leaf->>'verb' AS verb,
     (leaf#>>'{actor,ref}')::uuid AS actor, (leaf->>'act')::uuid AS act,
     leaf#>>'{subject,type}' AS subject_type,
     (leaf#>>'{subject,ref}')::uuid AS subject_ref, (leaf->>'recorded_at')::timestamptz AS recorded_at
-FROM (SELECT e.id, convert_from(e.canonical, 'UTF8')::jsonb AS leaf
-    FROM ledger_pending p JOIN ledger_entry e ON e.id = p.entry_id) AS waiting;
+FROM ledger_pending p, LATERAL (
+    SELECT convert_from(e.canonical, 'UTF8')::jsonb AS leaf FROM ledger_entry e
+    WHERE e.id = p.entry_id OFFSET 0) AS waiting;
 """
 
 FUNCTION = """

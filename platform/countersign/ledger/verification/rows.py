@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from countersign import canonical, clock
+from countersign import canonical
 from countersign.ledger.tree import leaf_hash
 from countersign.ledger.verification.report import Report, Section
 
 SELECT = """
-SELECT s.index, s.leaf, e.canonical, s.uuid, s.verb, s.actor, s.act, s.subject_type, s.subject_ref,
-    s.recorded_at
+SELECT s.index, s.leaf, e.canonical, s.uuid::text, s.verb, s.actor::text, s.act::text, s.subject_type,
+    s.subject_ref::text, to_char(s.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 FROM ledger_seal s LEFT JOIN ledger_entry e ON e.id = s.entry_id ORDER BY s.index"""
 
 KEYS = {
@@ -48,7 +47,7 @@ def check_sealed(row: tuple[Any, ...], seen: Seen, report: Report) -> bytes:
     leaf = check_form(encoded, place, report)
     if leaf is not None:
         seen.note(leaf)
-        if _columns(columns) != _columns_of(leaf):
+        if columns != _columns_of(leaf):
             report.add(Section.ROWS, f"{place}: the search columns differ from the leaf")
     return computed
 
@@ -68,14 +67,8 @@ def check_form(encoded: bytes, place: str, report: Report) -> dict[str, Any] | N
     return leaf
 
 
-def _columns(columns: list[Any]) -> list[str | None]:
-    return [
-        clock.stamp(value) if isinstance(value, datetime) else None if value is None else str(value)
-        for value in columns
-    ]
-
-
 def _columns_of(leaf: dict[str, Any]) -> list[str | None]:
+    """The search columns as SELECT writes them."""
     subject = leaf["subject"]
     return [
         leaf["id"],

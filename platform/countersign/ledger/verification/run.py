@@ -13,7 +13,7 @@ from countersign.ledger.verification import tables
 from countersign.ledger.verification.heads import read_anchors, read_checkpoints
 from countersign.ledger.verification.log import check_log
 from countersign.ledger.verification.report import Report, Section
-from countersign.ledger.verification.snapshot import Progress, snapshot
+from countersign.ledger.verification.snapshot import Progress, joins_in_index_order, snapshot
 
 LOG_SHARE = 0.8
 """Of the progress; the tables are the rest."""
@@ -34,13 +34,14 @@ def verify(*, anchors: Sequence[Path], on_progress: Progress = _silent) -> Repor
         tree, key = _tree(report)
         if tree is None or key is None:
             return report
-        seen = check_log(
-            tree,
-            checkpoints=read_checkpoints(key, report),
-            anchored=read_anchors(anchors, key, report),
-            report=report,
-            progress=lambda share, message: progress(share * LOG_SHARE, message),
-        )
+        with joins_in_index_order():
+            seen = check_log(
+                tree,
+                checkpoints=read_checkpoints(key, report),
+                anchored=read_anchors(anchors, key, report),
+                report=report,
+                progress=lambda share, message: progress(share * LOG_SHARE, message),
+            )
         readable = tables.check_queue(seen, report)
         tables.check_known(seen, report)
         tables.check_guards(report)

@@ -36,13 +36,22 @@ def snapshot(on_progress: Progress) -> Iterator[Progress]:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                # The joins then stream in index order instead of being built whole first.
-                for setting in ("enable_hashjoin = off", "enable_sort = off", "cursor_tuple_fraction = 1"):
-                    cursor.execute(f"SET LOCAL {setting}")
             yield progress
     finally:
         connections[DEFAULT_DB_ALIAS] = outer
         own.close()
+
+
+@contextmanager
+def joins_in_index_order() -> Iterator[None]:
+    """Inside, a join of two tables by their indexes streams instead of being built whole first."""
+    settings = {"enable_hashjoin": "off", "enable_sort": "off", "cursor_tuple_fraction": "1"}
+    with connection.cursor() as cursor:
+        for name, value in settings.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+        yield
+        for name in settings:
+            cursor.execute(f"SET LOCAL {name} TO DEFAULT")
 
 
 def stream(sql: str, parameters: list[Any] | None = None) -> Iterator[tuple[Any, ...]]:
