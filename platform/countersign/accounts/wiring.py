@@ -1,10 +1,10 @@
 """What accounts plug into the layers below them at start."""
 
+from countersign import actors
 from countersign import refusals as seam
 from countersign.accounts import presenters, queries, refusals, schema  # noqa: F401  they register themselves
 from countersign.accounts.models import ApiToken, Membership, ServiceAccount, Team, User
 from countersign.actors import Actor
-from countersign import actors
 from countersign.ledger import visibility
 from countersign.permissions import Permission
 from countersign.web import navigation

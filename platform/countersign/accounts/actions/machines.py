@@ -42,7 +42,7 @@ def create_service_account(
         sentence = "A service account is viewer or contributor: deciding is for people."
         raise Invalid(sentence, fields={"role": [sentence]}, code="service_account_role")
     account = ServiceAccount(
-        name=values.line(name, field="name", longest=100), team=team, role=role, created_at=clock.now()
+        name=values.line(name, field="name", longest=100), team=team, role=role.value, created_at=clock.now()
     )
     try:
         with transaction.atomic():
@@ -124,7 +124,7 @@ def create_token(
         name=name,
         user=holder if isinstance(holder, User) else None,
         service_account=holder if isinstance(holder, ServiceAccount) else None,
-        scopes=sorted(set(scopes)),
+        scopes=sorted({scope.value for scope in scopes}),
         created_at=now,
         expires_at=now + timedelta(days=days),
     )

@@ -66,7 +66,7 @@ def grant_role(
         where = f"in {team}" if team else "for the instance"
         raise Conflict(f"{user} is {role} {where} in that period already.", code="role_held")
     membership = Membership.objects.create(
-        user=user, team=team, role=role, starts_at=starts_at, ends_at=ends_at, granted_by=actor.person
+        user=user, team=team, role=role.value, starts_at=starts_at, ends_at=ends_at, granted_by=actor.person
     )
     personal = {"reason": reason.strip()} if reason.strip() else None
     append_entry(verb=ROLE_GRANTED, subject=membership, actor=actor, personal=personal)
@@ -82,7 +82,8 @@ def end_role(*, membership: Membership, actor: Actor, reason: str = "") -> Membe
     user = User.objects.select_for_update().get(pk=membership.user_id)
     if membership.role == Role.ADMINISTRATOR:
         keep_an_administrator(without=user)
-    membership = Membership.objects.select_for_update().select_related("user", "team").get(pk=membership.pk)
+    rows = Membership.objects.select_for_update(of=("self",)).select_related("user", "team")
+    membership = rows.get(pk=membership.pk)
     now = clock.now()
     if membership.ends_at is not None and membership.ends_at <= now:
         raise Conflict("This role has ended already.", code="role_ended")

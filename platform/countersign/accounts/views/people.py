@@ -85,7 +85,7 @@ def _member_list(request: HttpRequest) -> dict[str, Any]:
             | Q(role__icontains=query)
         )
     until = Func(F("ends_at"), Value("YYYYMMDDHH24MISSUS"), function="to_char", output_field=TextField())
-    rows = rows.annotate(until=Coalesce(until, Value(_NEVER)))
+    rows = rows.annotate(until=Coalesce(until, Value(_NEVER), output_field=TextField()))
     shown, window = window_of(request, rows, order_by=("until", "pk"))
     granters = queries.labels_of(row.granted_by for row in shown if row.granted_by)
     for row in shown:
