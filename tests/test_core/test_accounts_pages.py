@@ -111,7 +111,7 @@ def test_appearance_is_remembered_in_this_browser(client: Client, owner: User) -
     text = client.get("/profile/").content.decode()
     assert 'data-theme="dark"' in text
     assert 'data-density="compact"' in text
-    client.post("/profile/appearance/", {"theme": "", "density": ""})
+    client.post("/profile/appearance/", {"theme": "system", "density": "roomy"})
     assert "data-theme" not in client.get("/profile/").content.decode()
 
 

@@ -66,7 +66,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
 class SessionAuthentication(authentication.SessionAuthentication):
     """The signed-in person of a page that fetches from the API; unsafe methods need the CSRF token."""
 
-    def authenticate(self, request: Request) -> tuple[Actor, None] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[Actor, None] | None:
         """The actor of the session. Raises PermissionDenied without a CSRF token, AuthenticationFailed while
         the password is a temporary one."""
         found = super().authenticate(request)

@@ -72,11 +72,9 @@ class AppearanceForm(PageForm):
     """How pages look in this browser."""
 
     theme = forms.ChoiceField(
-        label="Colours", choices=[("", "As the system"), ("light", "Light"), ("dark", "Dark")], required=False
+        label="Colours", choices=[("system", "As the system"), ("light", "Light"), ("dark", "Dark")]
     )
-    density = forms.ChoiceField(
-        label="Tables", choices=[("", "Roomy"), ("compact", "Compact")], required=False
-    )
+    density = forms.ChoiceField(label="Tables", choices=[("roomy", "Roomy"), ("compact", "Compact")])
 
 
 class TokenForm(PageForm):
@@ -145,7 +143,8 @@ class _PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """Active people by name, with the sign-in name that tells two of the same name apart."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(User.objects.filter(is_active=True).order_by("full_name"), **kwargs)
+        people = User.objects.filter(is_active=True).order_by("full_name")
+        super().__init__(people, empty_label="choose a person", **kwargs)
 
     def label_from_instance(self, obj: User) -> str:
         return f"{obj.full_name} ({obj.username})"

@@ -26,11 +26,12 @@ def actor_of(
     if kind is ActorKind.SYSTEM:
         return Actor(kind=kind, ref=None, label="Countersign", via=via, request=request, act=act or new_id())
     if kind is ActorKind.PERSON:
-        user = User.objects.filter(pk=ref).first()
+        user = User.objects.filter(pk=ref).first() if ref else None
         if user is None:
             raise NotFound("There is no such person.")
         return person_actor(user, via=via, act=act, request=request)
-    account = ServiceAccount.objects.select_related("responsible").filter(pk=ref).first()
+    accounts = ServiceAccount.objects.select_related("responsible")
+    account = accounts.filter(pk=ref).first() if ref else None
     if account is None:
         raise NotFound("There is no such service account.")
     return service_actor(account, via=via, act=act, request=request)
@@ -109,10 +110,14 @@ def knows_people(actor: Actor) -> bool:
     return actor.holds(Permission.MANAGE_PEOPLE) or actor.teams_with(Permission.SEE) != frozenset()
 
 
+def _self(actor: Actor) -> list[UUID]:
+    return [actor.person] if actor.person else []
+
+
 def users_visible_to(actor: Actor) -> QuerySet[User]:
     """Everybody for who holds a role, else only oneself."""
     everybody = User.objects.all()
-    return everybody if knows_people(actor) else everybody.filter(pk=actor.person)
+    return everybody if knows_people(actor) else everybody.filter(pk__in=_self(actor))
 
 
 def teams_visible_to(actor: Actor) -> QuerySet[Team]:

@@ -38,9 +38,9 @@ def confirm_any_password(actor: Actor, password: str) -> datetime:
 
 
 def _person(actor: Actor) -> User:
-    user = (
-        User.objects.filter(pk=actor.ref, is_active=True).first() if actor.kind is ActorKind.PERSON else None
-    )
+    user = None
+    if actor.kind is ActorKind.PERSON and actor.ref is not None:
+        user = User.objects.filter(pk=actor.ref, is_active=True).first()
     if user is None:
         raise Refused(
             Verdict.because("person_needed", "Only a person can prove who they are with a password.")

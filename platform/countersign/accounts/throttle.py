@@ -40,7 +40,6 @@ class LockedOut(Refused):
 class _Counter:
     key: str
     tries: int
-    longest: int = LONGEST_LOCK_SECONDS
 
     def begin(self) -> int:
         """Count a try; the seconds of the lock its failure means (0: none). Raises LockedOut."""
@@ -53,7 +52,7 @@ class _Counter:
         count = self._increment()
         if count < self.tries:
             return 0
-        seconds = min(FIRST_LOCK_SECONDS * 2 ** min(count - self.tries, 10), self.longest)
+        seconds: int = min(FIRST_LOCK_SECONDS * 2 ** min(count - self.tries, 10), LONGEST_LOCK_SECONDS)
         if not cache.add(lock, now + seconds, timeout=seconds):  # a parallel try holds it
             cache.decr(self.key)
             raise LockedOut(seconds)

@@ -1,5 +1,7 @@
 """What accounts plug into the layers below them at start."""
 
+from uuid import UUID
+
 from countersign import actors
 from countersign import refusals as seam
 from countersign.accounts import presenters, queries, refusals, schema  # noqa: F401  they register themselves
@@ -17,7 +19,9 @@ def wire() -> None:
     navigation.register_account(
         profile="accounts:profile", sign_in="accounts:sign-in", sign_out="accounts:sign-out"
     )
-    visibility.register(User.ledger_type, lambda actor: User.objects.filter(pk=actor.person).values("pk"))
+    visibility.register(
+        User.ledger_type, lambda actor: User.objects.filter(pk__in=[actor.person or UUID(int=0)]).values("pk")
+    )
     visibility.register(
         Team.ledger_type, lambda actor: Team.objects.filter(pk__in=_teams(actor)).values("pk")
     )
@@ -31,6 +35,6 @@ def wire() -> None:
     visibility.register(ApiToken.ledger_type, lambda actor: queries.tokens_visible_to(actor).values("pk"))
 
 
-def _teams(actor: Actor) -> frozenset[object]:
+def _teams(actor: Actor) -> frozenset[UUID]:
     """Teams whose entries the actor may read; who reads everything is not asked."""
     return frozenset(actor.teams_with(Permission.READ_LEDGER) or ())

@@ -5,6 +5,7 @@ UUIDs of version 7 sort by the time they were made, so the primary key is the or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -23,10 +24,10 @@ class NewestFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
-    template = None  # type: ignore[assignment]  # there is no browsable page to draw
+    template = None  # there is no browsable page to draw
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
     ) -> list[Any] | None:
         """One page. Raises Invalid for a cursor or a size that is none of ours."""
         try:

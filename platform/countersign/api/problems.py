@@ -110,7 +110,7 @@ def respond(request: HttpRequest, error: Exception) -> JsonResponse:
     return response
 
 
-class _Handler(ExceptionHandler):  # type: ignore[misc]  # the library is not typed strictly
+class _Handler(ExceptionHandler):
     """Ours for the body; the library's for reporting what was unexpected to signals and log."""
 
     def run(self) -> Response:

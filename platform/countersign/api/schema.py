@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework import serializers
 
 from countersign.api.idempotency import HEADER
@@ -46,7 +46,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = ErrorSerializer(many=True)
+    errors = ErrorSerializer(many=True)  # type: ignore[assignment]  # a field of this name, not the errors of one
     reasons = ReasonSerializer(many=True)
     request_id = serializers.CharField(allow_null=True)
 
@@ -60,10 +60,10 @@ class AutoSchema(SpectacularAutoSchema):
             parameters.append(IDEMPOTENCY_KEY)
         return parameters
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction=direction)
         if direction == "response":
-            responses["default"] = self._get_response_for_code(
+            responses["default"] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                 ProblemSerializer, "default", media_types=[CONTENT_TYPE]
             )
         return responses

@@ -31,7 +31,7 @@ class ActorAPIView(APIView):
     required_permission: ClassVar[Declared]
     via: ClassVar[str] = "rest"
     pagination_class = NewestFirst
-    metadata_class = None  # type: ignore[assignment]  # OPTIONS tells nothing; openapi.json does
+    metadata_class = None  # OPTIONS tells nothing; openapi.json does
 
     @property
     def actor(self) -> Actor:

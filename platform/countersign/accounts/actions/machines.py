@@ -113,7 +113,7 @@ def create_token(
     if not 1 <= days <= LONGEST_DAYS:
         sentence = f"A token lasts from 1 to {LONGEST_DAYS} days."
         raise Invalid(sentence, fields={"days": [sentence]})
-    locked = type(holder).objects.select_for_update().get(pk=holder.pk)  # type: ignore[attr-defined]
+    locked = type(holder).objects.select_for_update().get(pk=holder.pk)
     if not locked.is_active:
         raise Conflict(f"{holder} is deactivated: no token is made.", code="holder_inactive")
     plaintext = TOKEN_PREFIX + secrets.token_urlsafe(32)

@@ -20,7 +20,7 @@ from countersign.accounts.guards import actor_of_request, page
 from countersign.accounts.models import ServiceAccount, User
 from countersign.accounts.reauthentication import confirm_any_password
 from countersign.errors import CountersignError, Refused
-from countersign.web.context import DENSITY_COOKIE, THEME_COOKIE
+from countersign.web.context import DENSITIES, DENSITY_COOKIE, THEME_COOKIE, THEMES
 from countersign.web.render import redirect_after_post, render_page
 
 TEMPLATE = "accounts/profile.html"
@@ -78,8 +78,8 @@ def _draw(
     actor = actor_of_request(request)
     own = Q(user=user) | Q(service_account__responsible=user)
     look = {
-        "theme": request.COOKIES.get(THEME_COOKIE, ""),
-        "density": request.COOKIES.get(DENSITY_COOKIE, ""),
+        "theme": request.COOKIES.get(THEME_COOKIE, "system"),
+        "density": request.COOKIES.get(DENSITY_COOKIE, "roomy"),
     }
     names |= {
         "person": user,
@@ -149,7 +149,7 @@ def appearance(request: HttpRequest) -> HttpResponseBase:
             (THEME_COOKIE, form.cleaned_data["theme"]),
             (DENSITY_COOKIE, form.cleaned_data["density"]),
         ):
-            if value:
+            if value in (*THEMES, *DENSITIES):
                 response.set_cookie(
                     cookie, value, max_age=_YEAR, samesite="Lax", secure=request.is_secure(), httponly=True
                 )
@@ -160,4 +160,7 @@ def appearance(request: HttpRequest) -> HttpResponseBase:
 
 def _myself(request: HttpRequest) -> User:
     """The row of the person whose session this is."""
-    return User.objects.get(pk=actor_of_request(request).person)
+    person = actor_of_request(request).person
+    if person is None:
+        raise RuntimeError("a session stands for a person")
+    return User.objects.get(pk=person)
