@@ -11,6 +11,7 @@ from django.db import connections
 from django.test.testcases import TransactionTestCase
 
 from tests import databases
+from tests.stack import Stack, running_stack
 
 _names: dict[str, str] = {}
 
@@ -41,3 +42,13 @@ def _fresh_database(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _fresh_database  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """A real instance (granian, Celery, beat) of this test process, with a database of its own."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    template = databases.make_template(run)
+    with running_stack(template, f"stack_{run}_{worker}", 10 + int(worker.removeprefix("gw"))) as running:
+        yield running

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from countersign.accounts.actions import first_administrator
 from countersign.actors import Actor
 from countersign.env import WrongSetting
-from countersign.ledger.actions import create_ledger, publish_verifier
-from countersign.ledger.keys import ledger_key
+from countersign.ledger.actions import create_ledger, publish_export_key, publish_verifier
+from countersign.ledger.keys import export_key, ledger_key
 from countersign.ledger.note import VerifierKey
 from governance.environments.actions import create_environment
 from governance.environments.models import Environment
@@ -30,15 +30,17 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the new administrator as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LEDGER_KEY is None:
-            raise WrongSetting(
-                "COUNTERSIGN_LEDGER_KEY is not set. bootstrap needs it (or COUNTERSIGN_LEDGER_KEY_FILE) "
-                "to write the ledger's first entry."
-            )
+        for name, key in (("LEDGER", settings.LEDGER_KEY), ("EXPORT", settings.EXPORT_KEY)):
+            if key is None:
+                raise WrongSetting(
+                    f"COUNTERSIGN_{name}_KEY is not set. bootstrap needs it (or COUNTERSIGN_{name}_KEY_FILE) "
+                    "to write the ledger's first entries."
+                )
         actor = Actor.system()
         origin = settings.LEDGER_ORIGIN
         create_ledger(actor=actor, origin=origin, vkey=str(VerifierKey.of(origin, ledger_key())))
         publish_verifier(actor=actor)
+        publish_export_key(actor=actor, vkey=str(VerifierKey.of(settings.EXPORT_ORIGIN, export_key())))
         for name, slug, position, alias in ENVIRONMENTS:
             if not Environment.objects.filter(slug=slug).exists():
                 create_environment(name=name, slug=slug, position=position, alias=alias, actor=actor)

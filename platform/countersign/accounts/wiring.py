@@ -7,7 +7,7 @@ from countersign import refusals as seam
 from countersign.accounts import presenters, queries, refusals, schema  # noqa: F401  they register themselves
 from countersign.accounts.models import ApiToken, Membership, ServiceAccount, Team, User
 from countersign.actors import Actor
-from countersign.ledger import visibility
+from countersign.ledger import names, visibility
 from countersign.permissions import Permission
 from countersign.web import navigation
 
@@ -16,6 +16,7 @@ def wire() -> None:
     """Register the actor resolver, the recorder of refusals, who may read which entries, and the menu."""
     actors.register_resolver(queries.actor_of)
     seam.register(refusals.record)
+    names.register(queries.labels_of)
     navigation.register_account(
         profile="accounts:profile", sign_in="accounts:sign-in", sign_out="accounts:sign-out"
     )

@@ -51,7 +51,8 @@ Planner = Callable[[Home, str, int, Connections], Plan]
 
 
 def product(home: Home, host: str, port: int, connections: Connections) -> Plan:
-    """The plan of `make run`. Only the core worker seals the ledger and signs exports: it alone has keys."""
+    """The plan of `make run`. Only the core worker seals the ledger and signs exports: it alone keeps the keys
+    (bootstrap is given them to write the ledger's first entry)."""
     url = local_url(host, port)
     variables = {
         "DATABASE_URL": connections.database_url,
@@ -118,9 +119,9 @@ def product(home: Home, host: str, port: int, connections: Connections) -> Plan:
     return Plan(
         steps=(
             child("migrate", "manage.py", "migrate", "--noinput", extra=owner),
-            child("bootstrap", "manage.py", "bootstrap", extra=owner, shown=True),
+            child("bootstrap", "manage.py", "bootstrap", extra={**owner, **signing}, shown=True),
         ),
         children=(web, worker("core", 2, signing), worker("evaluation", 1), beat),
-        demo=child("demo", "-m", "demo", extra={"COUNTERSIGN_URL": url}, shown=True),
+        demo=child("demo", "manage.py", "demonstrate", url, shown=True),
         variables={**variables, **owner},
     )

@@ -13,7 +13,7 @@ from countersign.ledger import note
 from countersign.ledger.append import append_entry
 from countersign.ledger.models import Entry, Tree
 from countersign.ledger.queries import newest_leaf
-from countersign.ledger.verbs import CREATED, VERIFIER_PUBLISHED
+from countersign.ledger.verbs import CREATED, EXPORT_KEY_PUBLISHED, VERIFIER_PUBLISHED
 
 VERIFIER = Path(__file__).parent / "offline" / "verify.py"
 """The script auditors check bundles with."""
@@ -61,3 +61,17 @@ def publish_verifier(*, actor: Actor) -> str:
         if newest is None or newest["data"]["after"]["details"]["sha256"] != digest:
             append_entry(verb=VERIFIER_PUBLISHED, subject=tree, actor=actor, details={"sha256": digest})
     return digest
+
+
+def publish_export_key(*, actor: Actor, vkey: str) -> None:
+    """Record the verifier key of the key that signs audit exports, once for each different one.
+
+    Raises Conflict before the ledger is created, note.MalformedKey."""
+    note.VerifierKey.parse(vkey)
+    with transaction.atomic():
+        tree = Tree.objects.select_for_update().first()
+        if tree is None:
+            raise Conflict("The ledger has not been created yet.")
+        newest = newest_leaf(EXPORT_KEY_PUBLISHED.name)
+        if newest is None or newest["data"]["after"]["details"]["vkey"] != vkey:
+            append_entry(verb=EXPORT_KEY_PUBLISHED, subject=tree, actor=actor, details={"vkey": vkey})

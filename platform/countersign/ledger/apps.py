@@ -14,8 +14,11 @@ class LedgerConfig(AppConfig):
     label = "ledger"
 
     def ready(self) -> None:
-        from countersign.ledger import checks, presenters, roles  # noqa: F401  presenters register the ledger's own
+        from countersign.ledger import checks, presenters, roles, views  # noqa: F401  presenters register the ledger's own
+        from countersign.web import foot, navigation
 
+        foot.register(views.foot)
+        navigation.register(label="Ledger", url_name="ledger:trail", order=70, key="l")
         register(checks.check_recorded)
         register(checks.check_subscriptions)
         post_migrate.connect(roles.grant_after_migrate, sender=self)

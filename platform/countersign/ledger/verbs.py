@@ -58,3 +58,4 @@ def replayed() -> list[str]:
 
 CREATED = register(Verb("ledger.created"))
 VERIFIER_PUBLISHED = register(Verb("ledger.verifier.published", effect=Effect.NONE))
+EXPORT_KEY_PUBLISHED = register(Verb("ledger.export_key.published", effect=Effect.NONE))
