@@ -84,11 +84,14 @@ def listed(names: Iterable[Any]) -> str:
     return ", ".join(items[:_SHOWN]) + more
 
 
-def refusal_from_note(note: dict[str, Any], limits: Limits) -> Refusal:
-    """The model's process reported a failure itself. The whole note is its word: checked and shortened."""
+def refusal_from_note(note: dict[str, Any], limits: Limits, *, model_was_read: bool) -> Refusal:
+    """The model's process reported a failure itself. The whole note is its word: checked and shortened.
+
+    Once the model was read, it must not be able to blame the host.
+    """
     claimed = note.get("code")
     code = next((code for code in CODES if code == claimed and code in _REPORTABLE), None)
-    if code is None:
+    if code is None or (code == "sandbox_unavailable" and model_was_read):
         return Refusal("not_predictions", _not_predictions("an unknown report"))
     said = note.get("said")
     return Refusal(code, _reported(code, note, limits), one_line(said) if isinstance(said, str) else "")
@@ -192,7 +195,7 @@ def not_predictions(what: str) -> Refusal:
 
 _MEMORY_WORDS = re.compile(r"MemoryError|bad_alloc|Failed to allocate|Unable to allocate|Cannot allocate")
 _NEAR_LIMIT = 0.8
-_SIGNALS = {
+_SIGNALS: dict[int, str] = {
     signal.SIGSEGV: "segmentation fault",
     signal.SIGABRT: "abort",
     signal.SIGBUS: "bus error",
@@ -252,7 +255,7 @@ def _signalled(number: int, ended: "Ended", limits: Limits) -> Refusal:
     near = ended.peak_rss_bytes >= _NEAR_LIMIT * limits.memory_bytes
     if number != signal.SIGKILL and (near or _MEMORY_WORDS.search(ended.log)):
         return Refusal("out_of_memory", _out_of_memory(limits))
-    name = _SIGNALS.get(signal.Signals(number), signal.Signals(number).name)
+    name = _SIGNALS.get(number, f"signal {number}")
     return Refusal(
         "crashed",
         f"The model's process crashed ({name}). Load the file with the worker's library versions on another "

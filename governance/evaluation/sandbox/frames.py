@@ -26,6 +26,8 @@ class NoteReader:
     def __init__(self, limits: Limits, longest_note: int = _LONGEST_NOTE) -> None:
         self.limits = limits
         self.complete = False
+        # From then on, what is written may be the model's doing and not our program's.
+        self.model_was_read = False
         self._buffer = bytearray()
         self._longest_note = longest_note
 
@@ -59,7 +61,7 @@ class NoteReader:
         note = _json(bytes(self._buffer[12 : 12 + length]))
         del self._buffer[: 12 + length]
         if note.get("stage") == "failed":
-            raise refusal_from_note(note, self.limits)
+            raise refusal_from_note(note, self.limits, model_was_read=self.model_was_read)
         self.note(note)
         return True
 
@@ -130,6 +132,7 @@ class PredictionReader(NoteReader):
             # Written before the model was opened, by our own program: the one note that can be believed.
             self.libraries = {str(name): str(version) for name, version in note["versions"].items()}
             self.import_seconds = elapsed
+            self.model_was_read = True
         else:
             self.load_seconds = elapsed
 
@@ -175,6 +178,8 @@ class PredictionReader(NoteReader):
 
     def end(self) -> None:
         """The model's process says it has answered everything."""
+        if self._scores is None:
+            raise not_predictions("an end before any prediction")
         if self.received != self._expected:
             raise self._wrong_count(self.received)
 

@@ -51,8 +51,10 @@ def predict(
     `artifact` is the model's file; the model sees nothing else of its folder. `batches` are sent exactly as
     they come, so labels stay out unless the caller puts them in; together they must have `rows` rows, at
     least one. `trusted_types` are accepted in a skops file beyond skops's own list; pickles ignore them.
-    Whether `isolation` is strong enough is the caller's decision. Raises EvaluationFailed for anything the
-    model or the host does wrong, ValueError when `batches` and `rows` disagree.
+    `cancelled` is asked a few times a second. Whether `isolation` is strong enough is the caller's decision.
+
+    Raises EvaluationFailed for anything the model or the host does wrong, ValueError when `batches` and
+    `rows` disagree, OSError when the artifact cannot be opened.
     """
     if rows < 1:
         raise ValueError("there must be at least one row to predict")

@@ -47,10 +47,10 @@ def _schema(raw: bytes) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             return json.loads(archive.read("schema.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
-        raise Blocked("it is not a skops file: a zip with a readable schema.json") from error
     except RecursionError as error:
         raise Blocked("it is nested too deeply") from error
+    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+        raise Blocked("it is not a skops file: a zip with a readable schema.json") from error
 
 
 def _walk(schema: Any, contents: Contents) -> None:

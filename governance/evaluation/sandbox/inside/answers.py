@@ -79,12 +79,18 @@ _SCHEMA_PHRASES = (
 )
 
 
+# How the dynamic linker and the C library say that the address space is used up.
+_MEMORY_PHRASES = ("failed to map segment", "annot allocate memory", "can't start new thread")
+
+
 def _code(during: str, error: BaseException) -> str:
     """The failure code for an exception; chained causes count as well."""
     if isinstance(error, Refused):
         return error.code
     chain = [item for item in (error, error.__cause__) if item is not None]
     if any(isinstance(item, MemoryError) for item in chain):
+        return "out_of_memory"
+    if any(phrase in _text(error) for phrase in _MEMORY_PHRASES):
         return "out_of_memory"
     if during == "import":
         return "sandbox_unavailable"

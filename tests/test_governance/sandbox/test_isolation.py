@@ -1,0 +1,120 @@
+"""What the host offers is found by trying, and weaker hosts are weaker in the way their level says."""
+
+import dataclasses
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from governance.evaluation.sandbox import (
+    EvaluationFailed,
+    Isolation,
+    Outcome,
+    detect_isolation,
+    host,
+    isolation,
+)
+from governance.evaluation.sandbox.isolation import level_of
+
+from . import attacks, models
+
+Run = Callable[..., Outcome]
+Fails = Callable[..., EvaluationFailed]
+
+_FEW = ["secret_file", "unix_socket", "fork"]
+
+
+def test_the_level_and_its_layers_agree(isolation: Isolation) -> None:
+    assert isolation.level == level_of(isolation.layers)
+    assert {"limits", "no_new_privileges", "seccomp", "landlock"} <= set(isolation.layers)
+    assert ("other_user" in isolation.layers or "no_capabilities" in isolation.layers) == (os.geteuid() == 0)
+    assert isolation.landlock_abi >= 1
+    assert isolation.as_dict()["layers"] == list(isolation.layers)
+    assert detect_isolation() is isolation
+
+
+def test_every_missing_part_is_explained(isolation: Isolation) -> None:
+    explained = " ".join(isolation.refused)
+    for layer, word in (("bubblewrap", "bubblewrap"), ("seccomp", "seccomp"), ("landlock", "landlock")):
+        assert (layer in isolation.layers) != (word in explained)
+    if os.geteuid() == 0:
+        assert ("other_user" in isolation.layers) != ("A user of its own" in explained)
+
+
+def test_the_environment_is_whole_and_holds_nothing_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    assert "DATABASE_URL" not in host.ENVIRONMENT
+    assert host.ENVIRONMENT["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+def test_no_place_where_secrets_lie_is_readable() -> None:
+    places = ("/etc/shadow", "/run/secrets", "/var/lib", "/proc/1/environ", "/dev/sda", tempfile.gettempdir())
+    for place in (*map(Path, places), Path.home(), Path(__file__), Path.cwd() / ".env"):
+        assert not any(place.is_relative_to(path) for path in host.readable_paths()), place
+
+
+@pytest.mark.parametrize(
+    ("without", "level", "succeeding"),
+    [({"landlock", "bubblewrap"}, 1, {"secret_file"}), ({"landlock", "bubblewrap", "seccomp"}, 0, set(_FEW))],
+)
+def test_what_a_weaker_host_lets_through(
+    without: set[str], level: int, succeeding: set[str], isolation: Isolation, run: Run, tmp_path: Path
+) -> None:
+    # The same user here, as on a host without root: it reads what the worker reads.
+    missing = without | {"other_user"}
+    layers = tuple(layer for layer in isolation.layers if layer not in missing)
+    weaker = dataclasses.replace(isolation, level=level_of(layers), layers=layers)
+    assert weaker.level == level
+    secret = tmp_path / "key"
+    secret.write_text("secret")
+    path = f"{tempfile.gettempdir()}/.s.{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        try:
+            aims = {"secret": str(secret), "unix": path, "only": _FEW}
+            outcome = run(models.program(f"AIMS = {aims!r}\n{attacks.SOURCE}", tmp_path), isolation=weaker)
+        finally:
+            os.unlink(path)
+    results = models.outcomes(outcome.circumstances["log"])
+    assert {name for name, result in results.items() if result == "succeeded"} == succeeding
+    assert outcome.circumstances["isolation"]["level"] == level
+
+
+def test_what_a_model_leaves_running_on_a_weak_host_is_ended(
+    isolation: Isolation, run: Run, tmp_path: Path
+) -> None:
+    body = f"""
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0: time.sleep(300)
+    os._exit(0)
+os.wait()
+{models.HONEST}
+"""
+    weaker = dataclasses.replace(isolation, level=0, layers=("limits", "empty_environment"))
+    outcome = run(models.predicting(body, tmp_path), isolation=weaker)
+    assert outcome.circumstances["strays"] >= 1
+    assert not list(models.descendants(os.getpid()))
+
+
+def test_a_sandbox_that_cannot_be_started_is_the_hosts_fault(
+    fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "interpreter", lambda: "/nowhere/python")
+    failure = fails(models.predicting(models.HONEST, tmp_path))
+    assert failure.code == "sandbox_unavailable"
+    assert "nothing was run" in failure.message
+
+
+def test_other_systems_have_no_level(fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found = isolation.detect_isolation.__wrapped__()
+    assert (found.level, found.layers) == (0, ())
+    failure = fails(models.predicting(models.HONEST, tmp_path), isolation=found)
+    assert failure.code == "sandbox_unavailable"
+    assert "only run on Linux" in failure.message
