@@ -15,6 +15,7 @@ PUBLIC_URL = env.text("COUNTERSIGN_PUBLIC_URL", "http://127.0.0.1:8000").rstrip(
 SECRET_KEY = env.text("COUNTERSIGN_SECRET_KEY")
 ALLOWED_HOSTS = env.words("COUNTERSIGN_ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "countersign.urls.csrf_failure"
 
 # --- storage -------------------------------------------------------------------------------------------
 DATABASES = {"default": env.database(env.text("DATABASE_URL"), name="DATABASE_URL")}
@@ -166,6 +167,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Countersign",
     "DESCRIPTION": "Register, review, approve, promote and account for machine-learning models.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -176,6 +178,13 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "countersign.accounts.serializers.ROLES",
         "MachineRoleEnum": "countersign.accounts.serializers.MACHINE_ROLES",
         "ScopeEnum": "countersign.accounts.serializers.SCOPES",
+        "JobStateEnum": "countersign.jobs.models.JobState",
+        "RunStateEnum": "registry.runs.models.RunState",
+        "UploadStateEnum": "registry.versions.models.UploadState",
+        "EvaluationStateEnum": "governance.evaluation.models.EvaluationState",
+        "PolicyRevisionStateEnum": "governance.policies.models.RevisionState",
+        "ReviewStateEnum": "governance.reviews.models.ReviewState",
+        "ExportStateEnum": "governance.export.models.ExportState",
     },
 }
 

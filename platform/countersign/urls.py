@@ -3,6 +3,7 @@ JSON."""
 
 from __future__ import annotations
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import include, path
 
@@ -14,7 +15,9 @@ from countersign.web import errors
 urlpatterns = [
     path("", include("countersign.accounts.urls")),
     path("", include("countersign.jobs.urls")),
+    path("", include("countersign.ledger.urls")),
     path("", include("countersign.upkeep.urls")),
+    path("", include("registry.urls")),
     path("api/", include("countersign.api.urls")),
 ]
 
@@ -40,6 +43,13 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path.startswith(API_PREFIX):
         return problems.respond(request, exception)
     return errors.permission_denied(request, exception)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """A form without this site's token (setting CSRF_FAILURE_VIEW)."""
+    if request.path.startswith(API_PREFIX):
+        return problems.respond(request, PermissionDenied())
+    return errors.csrf_failure(request, reason)
 
 
 def handler500(request: HttpRequest) -> HttpResponseBase:

@@ -14,13 +14,6 @@ from countersign.permissions import Permission
 _Thing = TypeVar("_Thing")
 
 
-def demand(actor: Actor, permission: Permission | None) -> None:
-    """Raise Refused unless the actor holds the permission for the instance or in some team: what a view asks
-    before it knows the thing, which is asked again for its own team."""
-    if permission is not None and actor.teams_with(permission) == frozenset():
-        raise Refused(actor.may(permission))
-
-
 def get_user(actor: Actor, user: UUID) -> User:
     """A person the actor may see. Raises NotFound."""
     return _found(queries.users_visible_to(actor).filter(pk=user).first(), "person")

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 
 from countersign import refusals
-from countersign.accounts.guards import actor_or_none
 from countersign.accounts.queries import administrators, person_actor
 from countersign.api import problems
 from countersign.errors import CountersignError, Invalid, Refused
 from countersign.verdicts import Reason, Verdict
 from countersign.web.errors import error_page, refusal
+from countersign.web.guards import actor_or_none
 from countersign.web.render import SeeOther
 
 Handler = Callable[[HttpRequest], HttpResponseBase]

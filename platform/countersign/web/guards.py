@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
-from countersign.errors import Refused
 from countersign.actors import Actor
+from countersign.errors import Refused
 from countersign.permissions import Declared, permission_for
 from countersign.web.render import SeeOther
 
@@ -38,7 +38,10 @@ def page(permission: Declared) -> Callable[[View[Parameters]], View[Parameters]]
             actor = actor_or_none(request)
             if actor is None:
                 return to_sign_in(request)
-            needed = permission_for(permission, request.method or "GET")
+            method = request.method or "GET"
+            if isinstance(permission, Mapping) and method not in {*permission, "HEAD"}:
+                return HttpResponseNotAllowed(list(permission))
+            needed = permission_for(permission, method)
             if needed is not None and not actor.holds_anywhere(needed):
                 raise Refused(actor.may(needed))
             return view(request, *args, **kwargs)

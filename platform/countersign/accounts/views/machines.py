@@ -15,11 +15,11 @@ from countersign import clock
 from countersign.accounts import access, actions, queries
 from countersign.accounts.actions.machines import may_make_token
 from countersign.accounts.forms import ResponsibleForm, ServiceAccountForm, TokenForm, take_errors
-from countersign.accounts.guards import actor_of_request, page
 from countersign.accounts.models import ServiceAccount
 from countersign.accounts.views.people import READ_OR_MANAGE
 from countersign.errors import CountersignError, Refused
 from countersign.permissions import Permission, Role, Scope
+from countersign.web.guards import actor_of_request, page
 from countersign.web.render import redirect_after_post, render_page
 
 _SHOWN = 200

@@ -16,12 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from countersign import clock, refusals
 from countersign.accounts import access, actions, queries
 from countersign.accounts.forms import MemberFilter, PersonForm, ReasonForm, RoleForm, TeamForm, take_errors
-from countersign.accounts.guards import actor_of_request, page
 from countersign.accounts.models import ServiceAccount, Team, User
 from countersign.accounts.values import random_password
 from countersign.errors import CountersignError, Refused
 from countersign.permissions import Permission, Role
 from countersign.verdicts import Verdict
+from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of
 from countersign.web.render import redirect_after_post, render_page
 

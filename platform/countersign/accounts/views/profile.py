@@ -16,11 +16,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from countersign import clock
 from countersign.accounts import access, actions, queries
 from countersign.accounts.forms import AppearanceForm, PasswordForm, TokenForm, take_errors
-from countersign.accounts.guards import actor_of_request, page
 from countersign.accounts.models import ServiceAccount, User
 from countersign.accounts.reauthentication import confirm_any_password
 from countersign.errors import CountersignError, Refused
 from countersign.web.context import DENSITIES, DENSITY_COOKIE, THEME_COOKIE, THEMES
+from countersign.web.guards import actor_of_request, page
 from countersign.web.render import redirect_after_post, render_page
 
 TEMPLATE = "accounts/profile.html"

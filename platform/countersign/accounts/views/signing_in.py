@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from countersign.accounts import actions, queries, throttle
 from countersign.accounts.forms import SignInForm
-from countersign.accounts.guards import actor_or_none, page
 from countersign.actors import Actor, ActorKind
+from countersign.web.guards import actor_or_none, page
 from countersign.web.render import redirect_after_post, render_page
 
 log = structlog.get_logger(__name__)
