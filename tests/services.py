@@ -39,6 +39,7 @@ class Services:
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         sockets = make_socket_folder()
         self._folders = [folder, sockets]
+        (folder / "sockets").symlink_to(sockets)
         if "DATABASE_URL" not in os.environ:
             postgres = Postgres(
                 placement=place(folder / "postgresql-18"),
@@ -70,6 +71,7 @@ def _remove_leftovers() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = folder.name.removeprefix(_PREFIX).split("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree((folder / "sockets").resolve(), ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -50,7 +50,7 @@ class Supervised:
     """One `Supervisor` at work. Children carry `mark` in their environment.
 
     Without `embedded` it uses the services of the test run. `web` replaces the web server, `terminal` is the
-    descriptor of a terminal to run on instead of writing to `output`.
+    descriptor of a terminal to run on instead of writing to `output`, `through` a command that runs it.
     """
 
     home: Path
@@ -62,6 +62,7 @@ class Supervised:
     embedded: bool = False
     web: list[str] | None = None
     terminal: int | None = None
+    through: list[str] = field(default_factory=list)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class Supervised:
                 environment.pop(name, None)
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [PYTHON, __file__, self.home, str(self.port), folder / f"{self.mark}.json"],
+                [*self.through, PYTHON, __file__, self.home, str(self.port), folder / f"{self.mark}.json"],
                 env=environment,
                 stdin=subprocess.DEVNULL if self.terminal is None else self.terminal,
                 stdout=output if self.terminal is None else self.terminal,

@@ -81,7 +81,7 @@ def test_a_disk_that_is_about_to_be_full(tmp_path: Path, monkeypatch: pytest.Mon
         Home(tmp_path).check_room()
 
 
-def test_only_the_core_worker_gets_signing_keys_and_only_steps_the_owner(
+def test_signing_keys_and_the_owner_reach_only_whom_they_must(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whatever the operator's shell holds must not leak into the children.
@@ -97,7 +97,10 @@ def test_only_the_core_worker_gets_signing_keys_and_only_steps_the_owner(
     signing = {"COUNTERSIGN_LEDGER_KEY_FILE", "COUNTERSIGN_EXPORT_KEY_FILE"}
     assert plan.demo is not None
     everything = [*plan.steps, *plan.children, plan.demo]
-    assert {one.name for one in everything if signing & one.environment.keys()} == {"worker-core"}
+    assert {one.name for one in everything if signing & one.environment.keys()} == {
+        "bootstrap",
+        "worker-core",
+    }
     owners = {one.name for one in everything if "DATABASE_OWNER_URL" in one.environment}
     assert owners == {"migrate", "bootstrap"}
     for one in everything:

@@ -156,8 +156,8 @@ def test_dies_with_its_parent(initialised: Path, tmp_path: Path) -> None:
         "import sys, time\n"
         "from pathlib import Path\n"
         "from tests.test_core.test_embedded_postgres import server\n"
-        "with server(Path(sys.argv[1]), log=Path(sys.argv[2])) as (_, running):\n"
-        "    print(running.pid, flush=True)\n"
+        "with server(Path(sys.argv[1]), log=Path(sys.argv[2])) as (postgres, running):\n"
+        "    print(running.pid, postgres.sockets, flush=True)\n"
         "    time.sleep(60)\n"
     )
     parent = subprocess.Popen(
@@ -167,14 +167,15 @@ def test_dies_with_its_parent(initialised: Path, tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
+    pid, sockets = parent.stdout.readline().split()
     parent.kill()
     parent.wait()
     parent.stdout.close()
     deadline = time.monotonic() + 20
-    while identify(pid):
+    while identify(int(pid)):
         assert time.monotonic() < deadline, "PostgreSQL outlived its parent"
         time.sleep(0.02)
+    shutil.rmtree(sockets)
     assert "database system is shut down" in (tmp_path / "log").read_text()
 
 

@@ -51,8 +51,11 @@ Planner = Callable[[Home, str, int, Connections], Plan]
 
 
 def product(home: Home, host: str, port: int, connections: Connections) -> Plan:
-    """The plan of `make run`. Only the core worker seals the ledger and signs exports: it alone keeps the keys
-    (bootstrap is given them to write the ledger's first entry)."""
+    """The plan of `make run`.
+
+    The signing keys go to the core worker, which seals the ledger and signs exports, and to the bootstrap
+    step, which seals the ledger's first entry; to nobody else.
+    """
     url = local_url(host, port)
     variables = {
         "DATABASE_URL": connections.database_url,

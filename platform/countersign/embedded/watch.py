@@ -1,11 +1,14 @@
 """Keeping children running: restarts with patience, and one orderly end."""
 
 import contextlib
+import os
+import select
 import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import FrameType
 
 from countersign.embedded.problems import Problem
 from countersign.embedded.processes import RUN_VARIABLE, Child, Running, start
@@ -112,23 +115,35 @@ class Watch:
 
 
 class StopSignals:
-    """SIGINT, SIGTERM and SIGHUP as a question asked between two steps, so that nothing is left half-done."""
+    """SIGINT, SIGTERM and SIGHUP as a question asked between two steps, so that nothing is left half-done.
+
+    A terminal that is gone counts as SIGHUP: the kernel tells only the leader of its session, and `make` as
+    that leader (`ssh -t host make run`) waits for us without passing it on.
+    """
 
     def __init__(self) -> None:
         self._came = False
+        self._terminal = select.poll()
 
     def install(self) -> None:
         """Take the signals over. An ignored SIGHUP stays ignored: that is what nohup asks for."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, lambda *_: setattr(self, "_came", True))
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._on_signal)
+            for descriptor in (0, 1, 2):
+                if os.isatty(descriptor):
+                    self._terminal.register(descriptor, 0)  # nothing but its end
 
     def pause(self, seconds: float) -> None:
         """Sleep; raise `StopRequested` when a signal has come."""
-        if not self._came:
-            time.sleep(seconds)
+        if not self._came and self._terminal.poll(seconds * 1000):
+            self._came = True
         if self._came:
             raise StopRequested
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._came = True
 
 
 class StopRequested(Exception):
