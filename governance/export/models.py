@@ -13,7 +13,7 @@ from registry.versions.models import RegisteredModel
 
 
 class ExportState(models.TextChoices):
-    """Waiting and running are live."""
+    """Waiting until its job ends; the others are final."""
 
     WAITING = "waiting"
     READY = "ready"
@@ -22,7 +22,8 @@ class ExportState(models.TextChoices):
 
 
 class AuditExport(Recorded):
-    """One export, by model or by period. `blob` is the bundle, `verification` what its own verifier printed."""
+    """One export, by model or by period. `blob` is the bundle, `verification` what the offline verifier printed
+    of it before it was handed out."""
 
     ledger_type: ClassVar[str] = "governance.audit_export"
     number = models.BigIntegerField(unique=True)
@@ -37,6 +38,7 @@ class AuditExport(Recorded):
     entries = models.BigIntegerField(null=True)
     checkpoint_size = models.BigIntegerField(null=True)
     verification = models.TextField(blank=True)
+    signed_by = models.CharField(max_length=200, blank=True)  # verifier key of the exporter
     requested_by_kind = models.CharField(max_length=10)
     requested_by = models.UUIDField(null=True)
     requested_by_label = models.CharField(max_length=200)
@@ -49,7 +51,16 @@ class AuditExport(Recorded):
                 name="export_of_a_model_or_a_period",
                 condition=Q(model__isnull=False, period_start__isnull=True, period_end__isnull=True)
                 | Q(model__isnull=True, period_start__isnull=False, period_end__isnull=False),
-            )
+            ),
+            models.CheckConstraint(
+                name="export_bundle_when_ready",
+                condition=Q(state="ready", blob__isnull=False) | (~Q(state="ready") & Q(blob__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="export_finished_when_final",
+                condition=Q(state="waiting", finished_at__isnull=True)
+                | (~Q(state="waiting") & Q(finished_at__isnull=False)),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -65,4 +76,5 @@ class AuditExport(Recorded):
             "bundle": f"sha256:{self.blob_id}" if self.blob_id else None,
             "entries": self.entries,
             "checkpoint_size": self.checkpoint_size,
+            "signed_by": self.signed_by or None,
         }

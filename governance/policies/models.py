@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from django.db import models
@@ -77,6 +78,7 @@ class PolicyRevision(Recorded):
             "policy": str(self.policy_id),
             "number": self.number,
             "digest": f"sha256:{self.digest}",
+            "text_digest": f"sha256:{sha256(self.text.encode()).hexdigest()}",
             "state": self.state,
             "author": str(self.author_id) if self.author_id else None,
             "approved_by": str(self.approved_by_id) if self.approved_by_id else None,

@@ -26,7 +26,7 @@ from governance.policies.models import PolicyRevision
 from governance.policies.yaml_lines import Path as YamlPath
 from governance.policies.yaml_lines import YamlProblem, read
 
-__all__ = ["PolicyDocument", "RequiredSignOff", "Rule", "document_of", "parse"]
+__all__ = ["PolicyDocument", "RequiredSignOff", "Rule", "canonical_form", "document_of", "parse"]
 
 _SCHEMA = Draft202012Validator(json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8")))
 _ENOUGH = frozenset({">=", "<=", ">", "<"})
@@ -65,6 +65,11 @@ def parse(text: str) -> PolicyDocument:
     if problems:
         raise _invalid(sorted(problems))
     return _document(value, lines)
+
+
+def canonical_form(text: str) -> Any:
+    """What a policy's digest is of: the parsed value of a text that was accepted, decimals as text."""
+    return _ledger_form(read(text)[0])
 
 
 def document_of(revision: PolicyRevision) -> PolicyDocument:

@@ -164,7 +164,7 @@ def _make_live(
         # A clock stepped back must not make an empty or reversed period.
         start = max(now, current.during.lower + timedelta(microseconds=1))
         LivePeriod.objects.filter(id=current.id).update(during=DateTimeTZRange(current.during.lower, start))
-    details: dict[str, Any] = {"verdict": verdict.as_dict()}
+    details: dict[str, Any] = {"verdict": verdict.as_dict(), "live_from": clock.stamp(start)}
     if review is not None:
         details["review_number"] = review.number
     entry = append_entry(

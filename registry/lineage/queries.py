@@ -3,6 +3,7 @@ runs and datasets say themselves, and from declared edges."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from countersign import canonical
@@ -102,20 +103,22 @@ def _children(version: ModelVersion) -> list[Edge]:
     ]
 
 
+def lineage_document(edges: Iterable[Edge]) -> list[dict[str, str]]:
+    """Upstream edges as their digest counts them, in a fixed order. Names of things that have an id do not
+    count: a renamed dataset is the same data."""
+    counted = [
+        {
+            "kind": edge.kind,
+            "reference": edge.reference or edge.name,
+            "digest": edge.digest,
+            "claim": edge.claim,
+            "context": edge.context,
+        }
+        for edge in edges
+    ]
+    return sorted(counted, key=canonical.canonical)
+
+
 def lineage_digest(version: ModelVersion) -> str:
-    """SHA-256 (hex) of the upstream edges in a fixed order. Names of things that have an id do not count: a
-    renamed dataset is the same data."""
-    edges = sorted(
-        (
-            {
-                "kind": edge.kind,
-                "reference": edge.reference or edge.name,
-                "digest": edge.digest,
-                "claim": edge.claim,
-                "context": edge.context,
-            }
-            for edge in upstream_of(version)
-        ),
-        key=canonical.canonical,
-    )
-    return canonical.digest(edges).removeprefix("sha256:")
+    """SHA-256 (hex) of the canonical form of the version's upstream edges."""
+    return canonical.digest(lineage_document(upstream_of(version))).removeprefix("sha256:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from countersign import canonical
 from countersign.actors import Actor
 from countersign.identifiers import fold
 from registry.versions.manifests import manifest_of
-from registry.versions.models import Alias, AliasPeriod, ModelVersion, RegisteredModel
+from registry.versions.models import Alias, AliasPeriod, Contributor, ModelVersion, RegisteredModel
 
 
 def models_visible_to(actor: Actor) -> QuerySet[RegisteredModel]:
@@ -55,28 +56,35 @@ def manifest_document(version: ModelVersion) -> dict[str, Any]:
     return manifest_of({file.path: file.blob for file in version.files.select_related("blob")})
 
 
-def signature_digest(version: ModelVersion) -> str:
-    """SHA-256 (hex) of the signature's canonical form, in which the threshold is text as Python writes it."""
+def signature_document(version: ModelVersion) -> dict[str, Any]:
+    """The signature as its digest counts it: the threshold is text as Python writes it."""
     signature = dict(version.signature)
     if signature.get("threshold") is not None:
         signature["threshold"] = repr(float(signature["threshold"]))
-    return canonical.digest(signature).removeprefix("sha256:")
+    return signature
+
+
+def signature_digest(version: ModelVersion) -> str:
+    """SHA-256 (hex) of the signature's canonical form."""
+    return canonical.digest(signature_document(version)).removeprefix("sha256:")
+
+
+def contributors_document(contributors: Iterable[Contributor]) -> list[dict[str, Any]]:
+    """Who made a version and how we know, in a fixed order. Somebody unknown here counts by the digest of the
+    declared identity: it is personal."""
+    people: list[dict[str, Any]] = [
+        {
+            "kind": one.kind,
+            "known_by": one.known_by,
+            "service_account": str(one.service_account) if one.service_account else None,
+            "user": str(one.user_id) if one.user_id else None,
+            "declared": canonical.digest(one.declared_identity) if one.declared_identity else None,
+        }
+        for one in contributors
+    ]
+    return sorted(people, key=canonical.canonical)
 
 
 def contributors_digest(version: ModelVersion) -> str:
-    """SHA-256 (hex) of who made the version and how we know, in a fixed order. Somebody unknown here counts
-    by the digest of the declared identity: it is personal."""
-    people = sorted(
-        (
-            {
-                "kind": one.kind,
-                "known_by": one.known_by,
-                "service_account": str(one.service_account) if one.service_account else None,
-                "user": str(one.user_id) if one.user_id else None,
-                "declared": canonical.digest(one.declared_identity) if one.declared_identity else None,
-            }
-            for one in version.contributors.all()
-        ),
-        key=canonical.canonical,
-    )
-    return canonical.digest(people).removeprefix("sha256:")
+    """SHA-256 (hex) of the canonical form of all contributors of the version."""
+    return canonical.digest(contributors_document(version.contributors.all())).removeprefix("sha256:")
