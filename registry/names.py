@@ -60,7 +60,7 @@ def checked_name(raw: str, *, what: str, forbidden: str = "/:") -> Name:
         raise _bad(f"The name of a {what} has at most {NAME_LIMIT} characters; this one has {len(shown):,}.")
     if found := sorted({character for character in shown if character in forbidden}):
         raise _bad(f"The name of a {what} has no {' or '.join(found)}: addresses are made with them.")
-    if any(not_text(character) or character in _INVISIBLE or character in "\n\t" for character in shown):
+    if any(_not_text(character) or character in _INVISIBLE or character in "\n\t" for character in shown):
         raise _bad(f"The name of a {what} holds a character nobody can see. Type it anew.")
     if not shown.strip("."):
         raise _bad(f"The name of a {what} cannot be dots only.")
@@ -70,9 +70,11 @@ def checked_name(raw: str, *, what: str, forbidden: str = "/:") -> Name:
     return Name(shown, compared)
 
 
-def not_text(character: str) -> bool:
-    """Whether a character is control, format, surrogate, private or unassigned; line end and tab are text."""
-    return unicodedata.category(character)[0] == "C" and character not in "\n\t"
+def _not_text(character: str) -> bool:
+    """Whether a character is control, format, surrogate, private, unassigned or a line separator; line end
+    and tab are text."""
+    category = unicodedata.category(character)
+    return (category[0] == "C" or category in ("Zl", "Zp")) and character not in "\n\t"
 
 
 def checked_text(raw: object, *, field: str, limit: int = PROSE_LIMIT, lines: bool = True) -> str:

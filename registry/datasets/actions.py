@@ -15,6 +15,7 @@ from countersign.blobs.store import Incoming, sha256_of_text
 from countersign.errors import Conflict, Invalid
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
+from registry.conflicts import broke, name_in_use
 from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.reading import FileFacts, read_facts
@@ -39,10 +40,9 @@ def create_dataset(*, name: str, team: Team, description: str = "", actor: Actor
             )
             append_entry(verb=DATASET_CREATED, subject=dataset, actor=actor)
     except IntegrityError as error:
-        raise Conflict(
-            f"The name “{checked.shown}”, or one that looks like it, is in use. Choose another.",
-            code="name_in_use",
-        ) from error
+        if not broke(error, "name_folded"):
+            raise
+        raise name_in_use(checked) from error
     return dataset
 
 
@@ -88,9 +88,9 @@ def register_dataset_version(
             )
             append_entry(verb=DATASET_VERSION_REGISTERED, subject=version, actor=actor)
     except IntegrityError as error:
-        twin = DatasetVersion.objects.filter(dataset=dataset, digest=sha256).first()
-        if twin is None:
+        if not broke(error, "dataset_version_digest"):
             raise
+        twin = DatasetVersion.objects.get(dataset=dataset, digest=sha256)
         raise Conflict(
             f"“{dataset.name}” has this data already, as version {twin.number}. Nothing was registered.",
             code="dataset_version_exists",

@@ -108,7 +108,7 @@ class DescriptorSerializer(serializers.Serializer[Any]):
     row_key = serializers.CharField(required=False)
     time_column = serializers.CharField(required=False)
     licence = serializers.CharField(required=False)
-    source = serializers.CharField(required=False)
+    source = serializers.CharField(required=False)  # type: ignore[assignment]  # a field of the body
 
 
 REQUEST: Any = {

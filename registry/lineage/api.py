@@ -27,7 +27,7 @@ class EdgeSerializer(serializers.Serializer[Any]):
     reference = serializers.CharField()
     digest = serializers.CharField()
     claim = serializers.CharField()
-    context = serializers.CharField()
+    context = serializers.CharField()  # type: ignore[assignment]  # a field of the body, not DRF's attribute
     direction = serializers.ChoiceField(choices=["upstream", "downstream"])
 
 

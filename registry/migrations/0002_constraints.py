@@ -30,12 +30,14 @@ END $$;
 -- the two would escape differently.
 CREATE FUNCTION registry_manifest_holds(wanted uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT coalesce((
-        SELECT version.size = coalesce(sum(file.size), 0) AND version.digest = encode(sha256(convert_to(
+        SELECT version.size = coalesce(sum(file.size), 0)
+            AND version.digest = encode(sha256(convert_to(
             '{"files":[' || coalesce(string_agg(
                 '{"path":' || to_json(file.path::text)::text || ',"sha256":"' || file.blob_id
                 || '","size":' || file.size || '}', ',' ORDER BY file.path COLLATE "C"), '')
             || ']}', 'UTF8')), 'hex')
-        FROM registry_modelversion version LEFT JOIN registry_manifestfile file ON file.version_id = version.id
+        FROM registry_modelversion version
+            LEFT JOIN registry_manifestfile file ON file.version_id = version.id
         WHERE version.id = wanted GROUP BY version.size, version.digest), false)
 $$;
 

@@ -14,6 +14,7 @@ from countersign.actors import Actor
 from countersign.errors import Conflict, Invalid
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
+from registry.conflicts import broke, name_in_use
 from registry.names import checked_name, checked_text, folded
 from registry.runs.models import Experiment, Run, RunInput, RunMetric, RunParameter, RunState
 from registry.runs.telemetry import (
@@ -63,10 +64,9 @@ def create_experiment(*, name: str, team: Team, actor: Actor) -> Experiment:
             )
             append_entry(verb=EXPERIMENT_CREATED, subject=experiment, actor=actor)
     except IntegrityError as error:
-        raise Conflict(
-            f"The name “{checked.shown}”, or one that looks like it, is in use. Choose another.",
-            code="name_in_use",
-        ) from error
+        if not broke(error, "name_folded"):
+            raise
+        raise name_in_use(checked) from error
     return experiment
 
 
@@ -85,6 +85,7 @@ def start_run(*, experiment: Experiment, name: str = "", source: Source | None =
         run = Run.objects.create(
             experiment=experiment,
             name=name or f"run of {now:%d %b %Y %H:%M:%S}",
+            state=RunState.RUNNING.value,
             source_repository=repository,
             source_commit=commit,
             source_clean=source.clean,
@@ -183,7 +184,7 @@ def record_run(*, description: RunDescription, team: Team, actor: Actor) -> Run:
 
 
 def _lock_running(run: Run) -> Run:
-    locked = (
+    locked: Run = (
         Run.objects.select_for_update(of=("self",), no_key=True).select_related("experiment").get(pk=run.pk)
     )
     if locked.state != RunState.RUNNING:

@@ -75,7 +75,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
             "ended_at",
             "telemetry_digest",
         )
-        read_only_fields: tuple[str, ...] = fields
+        read_only_fields = fields
 
 
 class WholeRunSerializer(RunSerializer):
@@ -85,7 +85,8 @@ class WholeRunSerializer(RunSerializer):
     metrics = serializers.SerializerMethodField()
     inputs = RunInputSerializer(many=True)
 
-    class Meta(RunSerializer.Meta):
+    class Meta:
+        model = Run
         fields = (*RunSerializer.Meta.fields, "parameters", "metrics", "inputs")
         read_only_fields = fields
 
@@ -125,7 +126,9 @@ class ReadInputSerializer(serializers.Serializer[Any]):
 
     dataset = serializers.CharField()
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
-    context = serializers.CharField(required=False, default="training")
+    context = serializers.CharField(  # type: ignore[assignment]  # a field of the body
+        required=False, default="training"
+    )
 
 
 class LogSerializer(serializers.Serializer[Any]):

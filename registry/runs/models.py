@@ -46,7 +46,7 @@ class Run(Recorded):
     ledger_type: ClassVar[str] = "registry.run"
     experiment = models.ForeignKey(Experiment, on_delete=models.RESTRICT, related_name="runs")
     name = models.CharField(max_length=200)
-    state = models.CharField(max_length=20, choices=RunState.choices, default=RunState.RUNNING)
+    state = models.CharField(max_length=20, choices=RunState.choices, default=RunState.RUNNING.value)
     source_repository = models.CharField(max_length=500, blank=True)
     source_commit = models.CharField(max_length=64, blank=True)
     source_clean = models.BooleanField(null=True)  # None: the job did not say

@@ -118,7 +118,9 @@ def _parent(raw: Any, model: RegisteredModel) -> ModelVersion | None:
         return None
     if type(raw) is not int:
         raise _wrong("parent", "Give the number of a version of this model.")
-    parent = ModelVersion.objects.filter(model=model, number=raw).first() if 0 < raw < 2**31 else None
+    parent: ModelVersion | None = (
+        ModelVersion.objects.filter(model=model, number=raw).first() if 0 < raw < 2**31 else None
+    )
     if parent is None:
         raise NotFound(f"“{model.name}” has no version {raw} that could be the parent.")
     return parent

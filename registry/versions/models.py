@@ -291,7 +291,7 @@ class Upload(models.Model):
     model = models.ForeignKey(RegisteredModel, on_delete=models.RESTRICT, related_name="uploads")
     metadata = models.JSONField(default=dict)  # what register_version will be called with
     declared = models.JSONField(default=list)  # [{"path", "size", "sha256"}] announced at open
-    state = models.CharField(max_length=20, choices=UploadState.choices, default=UploadState.OPEN)
+    state = models.CharField(max_length=20, choices=UploadState.choices, default=UploadState.OPEN.value)
     version = models.ForeignKey(ModelVersion, on_delete=models.RESTRICT, null=True, related_name="+")
     created_by_kind = models.CharField(max_length=10)
     created_by = models.UUIDField(null=True)

@@ -35,7 +35,10 @@ def manifest_path(raw: str) -> str:
     if _DRAWN_LIKE_SEPARATORS.intersection(path):
         raise _bad(raw, "it holds a character that looks like a separator")
     _look(raw, path)
-    _look(raw, unicodedata.normalize("NFKC", path))  # a full-width dot is a dot to some file systems
+    compatible = unicodedata.normalize("NFKC", path)  # to some file systems a full-width dot is a dot
+    if compatible.count("/") != path.count("/"):
+        raise _bad(raw, "it holds a character that looks like a separator")
+    _look(raw, compatible)
     return path
 
 

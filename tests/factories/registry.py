@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -21,7 +22,7 @@ from countersign.actors import Actor
 from countersign.blobs.store import Incoming, receive
 from countersign.permissions import Role
 from registry.datasets.actions import create_dataset, register_dataset_version
-from registry.datasets.descriptors import Descriptor
+from registry.datasets.descriptors import Column, Descriptor
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.runs.actions import create_experiment, start_run
 from registry.runs.models import Run
@@ -121,6 +122,17 @@ def make_dataset_version(
         dataset=dataset,
         incoming=incoming(content or parquet_bytes()),
         descriptor=descriptor,
+        actor=actor,
+    )
+
+
+def make_distant_data(dataset: Dataset, *, actor: Actor) -> DatasetVersion:
+    """A version of the dataset kept elsewhere; nothing is read for it."""
+    columns = tuple(Column(name=name, type="string") for name in ("row_key", "sex", "default"))
+    return register_dataset_version(
+        dataset=dataset,
+        digest=f"{next(_numbers):064x}",
+        descriptor=replace(DESCRIPTOR, columns=columns, location="s3://elsewhere/data.parquet", rows=3),
         actor=actor,
     )
 

@@ -80,7 +80,7 @@ def _unreferenced(before: datetime) -> QuerySet[Blob]:
     unnamed = Blob.objects.filter(created_at__lt=before)
     for relation in Blob._meta.get_fields(include_hidden=True):
         if relation.auto_created and not relation.concrete and isinstance(relation.remote_field, ForeignKey):
-            rows = relation.related_model._base_manager  # type: ignore[union-attr]
+            rows = relation.related_model._base_manager
             unnamed = unnamed.exclude(Exists(rows.filter(**{relation.remote_field.name: OuterRef("pk")})))
     return unnamed
 

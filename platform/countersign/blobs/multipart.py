@@ -37,7 +37,7 @@ METADATA = "metadata"
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 
 
-class ReceivedPart(UploadedFile):
+class ReceivedPart(UploadedFile):  # type: ignore[type-arg]  # not generic when it runs
     """A file part, already in the store; `path` is what the client called it, unchecked."""
 
     def __init__(self, path: str, incoming: Incoming) -> None:
@@ -65,7 +65,7 @@ class Parts:
             texts.appendlist(name, text)
         for name, file in self.files:
             files.appendlist(name, file)
-        texts._mutable = False  # type: ignore[attr-defined]
+        texts._mutable = False
         return texts, files
 
 
@@ -301,5 +301,5 @@ def read_parts(request: HttpRequest) -> Parts:
         raise _malformed(str(error)) from error
     return Parts(
         [(name, text) for name, values in texts.lists() for text in values],
-        [(name, file) for name, values in files.lists() for file in values],
+        [(name, file) for name, values in files.lists() for file in values if isinstance(file, ReceivedPart)],
     )

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from uuid import uuid4
 
 from countersign.blobs.models import Blob
@@ -133,6 +134,6 @@ def is_intact(blob: Blob) -> bool:
     """Whether the bytes are there and still have the digest they are named by. Reads all of them."""
     try:
         with open_blob(blob) as file:
-            return hashlib.file_digest(file, hashlib.sha256).hexdigest() == blob.sha256
+            return hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest() == blob.sha256
     except OSError:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
@@ -54,7 +54,8 @@ def set_alias(
         if pass_for is None:
             require(actor, Permission.REGISTER, model.team_id)
         version = _lock_target(model, version)
-        return _move_alias(model=model, name=name, version=version, actor=actor, pass_for=pass_for)
+        alias: Alias = _move_alias(model=model, name=name, version=version, actor=actor, pass_for=pass_for)
+    return alias
 
 
 def delete_alias(*, model: RegisteredModel, name: str, actor: Actor) -> None:
@@ -70,7 +71,7 @@ def _lock_target(model: RegisteredModel, version: ModelVersion) -> ModelVersion:
         raise Invalid(
             "An alias points at a version of its own model.", fields={"version": ["Of another model."]}
         )
-    locked = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+    locked: ModelVersion = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
     locked.model = model
     refuse_archived(locked)
     return locked
@@ -123,8 +124,8 @@ def _close_period(model: RegisteredModel, name_folded: str) -> datetime:
     if newest is None:
         return now
     if newest.during.upper is not None:
-        return max(now, newest.during.upper)
-    moment = max(now, newest.during.lower + timedelta(microseconds=1))
+        return max(now, cast(datetime, newest.during.upper))
+    moment: datetime = max(now, newest.during.lower + timedelta(microseconds=1))
     newest.during = DateTimeTZRange(newest.during.lower, moment)
     newest.save(update_fields=["during"])
     return moment

@@ -45,7 +45,10 @@ def add_contributor(
         permission = Permission.EDIT_CARD if kind is ContributorKind.CARD_AUTHOR else Permission.REGISTER
         require(actor, permission, version.model.team_id)
         known = Contributor.objects.filter(version=version, user=user, kind=kind).first()
-        return known or add_found(version, [FoundContributor(user.pk, kind, known_by)], actor)[0]
+        return (
+            known
+            or add_found(version=version, found=[FoundContributor(user.pk, kind, known_by)], actor=actor)[0]
+        )
 
 
 def contributors_of_registration(
@@ -58,7 +61,7 @@ def contributors_of_registration(
     found = [_uploader(actor)]
     if run is not None and run.created_by_kind == ActorKind.PERSON:
         found.append(FoundContributor(run.created_by, ContributorKind.TRAINER, authenticated))
-    elif run is not None and run.created_by_kind == ActorKind.SERVICE:
+    elif run is not None and run.created_by is not None and run.created_by_kind == ActorKind.SERVICE:
         # A machine trained nothing by itself: its person answers for what it sent, and is not the trainer.
         account = ServiceAccount.objects.get(pk=run.created_by)
         found.append(
@@ -74,7 +77,7 @@ def contributors_of_registration(
     return list(once.values())
 
 
-def add_found(version: ModelVersion, found: Iterable[FoundContributor], actor: Actor) -> list[Contributor]:
+def add_found(*, version: ModelVersion, found: Iterable[FoundContributor], actor: Actor) -> list[Contributor]:
     """Insert contributors of a version whose row is locked or new, each with its entry."""
     now = clock.now()
     added = []

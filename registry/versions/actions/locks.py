@@ -9,13 +9,14 @@ from registry.versions.models import ModelVersion, RegisteredModel
 
 def lock_model(model: RegisteredModel) -> RegisteredModel:
     """The model's row, held until the transaction ends. Rows that name it may still be written."""
-    return RegisteredModel.objects.select_for_update(no_key=True).get(pk=model.pk)
+    locked: RegisteredModel = RegisteredModel.objects.select_for_update(no_key=True).get(pk=model.pk)
+    return locked
 
 
 def lock_version(version: ModelVersion) -> ModelVersion:
     """The version's row, after its model's, held until the transaction ends."""
     model = RegisteredModel.objects.select_for_update(no_key=True).get(pk=version.model_id)
-    locked = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+    locked: ModelVersion = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
     locked.model = model
     return locked
 

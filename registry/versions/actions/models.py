@@ -9,13 +9,14 @@ from django.db import IntegrityError, transaction
 from countersign import clock
 from countersign.accounts.models import Team
 from countersign.actors import Actor
-from countersign.errors import Conflict, Refused
+from countersign.errors import Refused
 from countersign.ledger.append import append_entry
 from countersign.ledger.verbs import Verb
 from countersign.permissions import Permission
 from registry import gates
+from registry.conflicts import broke, name_in_use
 from registry.gates import Act, Question
-from registry.names import Name, checked_name, checked_text
+from registry.names import checked_name, checked_text
 from registry.versions.actions.locks import lock_model, refuse_archived
 from registry.versions.models import RegisteredModel
 from registry.versions.verbs import (
@@ -45,7 +46,9 @@ def register_model(*, name: str, team: Team, description: str = "", actor: Actor
             )
             append_entry(verb=MODEL_REGISTERED, subject=model, actor=actor)
     except IntegrityError as error:
-        raise _name_in_use(checked) from error
+        if not broke(error, "name_folded"):
+            raise
+        raise name_in_use(checked) from error
     return model
 
 
@@ -79,7 +82,9 @@ def rename_model(*, model: RegisteredModel, name: str, actor: Actor) -> Register
             model.save(update_fields=["name", "name_folded"])
             append_entry(verb=MODEL_RENAMED, subject=model, actor=actor, before=before)
     except IntegrityError as error:
-        raise _name_in_use(checked) from error
+        if not broke(error, "name_folded"):
+            raise
+        raise name_in_use(checked) from error
     return model
 
 
@@ -112,9 +117,3 @@ def _set_archived(model: RegisteredModel, at: datetime | None, verb: Verb, actor
 def _ask(act: Act, model: RegisteredModel, actor: Actor) -> None:
     if not (verdict := gates.check(Question(act=act, model=model), actor)):
         raise Refused(verdict)
-
-
-def _name_in_use(name: Name) -> Conflict:
-    return Conflict(
-        f"The name “{name.shown}”, or one that looks like it, is in use. Choose another.", code="name_in_use"
-    )

@@ -25,7 +25,7 @@ def set_tag(
     with transaction.atomic():
         model = lock_model(model)
         require(actor, Permission.REGISTER, model.team_id)
-        tag = Tag.objects.filter(model=model, version=version, key=key).first()
+        tag: Tag | None = Tag.objects.filter(model=model, version=version, key=key).first()
         if tag is not None and tag.value == value:
             return tag
         before = tag.ledger_state() if tag else None

@@ -118,7 +118,7 @@ def register_version(
         append_entry(
             verb=VERSION_REGISTERED, subject=version, actor=actor, details=_details(version, found, claimed)
         )
-        add_found(version, contributors, actor)
+        add_found(version=version, found=contributors, actor=actor)
         for key, value in checked_tags(tags).items():
             set_tag(model=model, version=version, key=key, value=value, actor=actor)
         if alias:

@@ -113,7 +113,9 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     """A model version. `digest` is the SHA-256 of its manifest's canonical bytes."""
 
     model = serializers.CharField(source="model.name")
-    parent = serializers.IntegerField(source="parent.number", default=None, allow_null=True)
+    parent = serializers.IntegerField(  # type: ignore[assignment]  # a field of the body, not DRF's attribute
+        source="parent.number", default=None, allow_null=True
+    )
     run = serializers.UUIDField(source="run_id", allow_null=True)
     created_by = serializers.CharField(source="created_by_label")
     aliases = serializers.SerializerMethodField()

@@ -51,8 +51,8 @@ MULTIPART: Any = {
             },
             "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
         },
-        "description": "Every further part is a file: its path is the part's name, or the file name of a part "
-        "called `file` or `files`.",
+        "description": "Every further part is a file: its path is the part's name, or the file name "
+        "of a part called `file` or `files`.",
     }
 }
 
