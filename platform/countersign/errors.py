@@ -17,6 +17,9 @@ class CountersignError(Exception):
 
     code = "error"
     status = 400
+    keeps_writes = False
+    """Whether what was written before it was raised stays written (a lock-out) where a caller holds a
+    transaction around the action."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)

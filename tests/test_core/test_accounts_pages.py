@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from countersign.accounts.models import ApiToken, Membership, ServiceAccount, Team, User
 from countersign.accounts.presenters import _person
@@ -204,6 +206,37 @@ def test_the_list_ends_first_on_top_and_goes_on_by_cursor(client: Client, admin:
     later = re.search(r'href="(\?[^"]*at=[^"]+)"', text)
     assert later is not None
     assert "Person054" in client.get("/people/" + later[1].replace("&amp;", "&")).content.decode()
+
+
+def test_lists_ask_the_database_no_more_for_more_rows(
+    client: Client, admin: User, owner: User, risk: Team
+) -> None:
+    urls = (
+        "/people/",
+        "/people/teams/",
+        "/people/service-accounts/",
+        "/people/tokens/",
+        f"/people/{owner.pk}/",
+    )
+
+    def counted() -> list[int]:
+        counts = []
+        for url in urls:
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(url).status_code == 200
+            counts.append(len(queries))
+        return counts
+
+    def add() -> None:
+        user = people.make_user(roles=[(Role.VIEWER, people.make_team()), (Role.REVIEWER, risk)])
+        people.token_for(people.make_service_account(risk, owner))
+        people.token_for(user)
+
+    add()
+    before = counted()
+    for _ in range(5):
+        add()
+    assert counted() == before
 
 
 def test_teams_and_service_accounts(client: Client, admin: User, owner: User) -> None:

@@ -22,6 +22,7 @@ from rest_framework.response import Response
 
 from countersign.accounts.actions import create_team
 from countersign.accounts.models import Team, User
+from countersign.accounts.reauthentication import confirm_password
 from countersign.accounts.serializers import TeamSerializer
 from countersign.api import idempotency
 from countersign.api.idempotency import idempotent
@@ -82,6 +83,17 @@ class MakeTeam(ActorAPIView):
         return Response(TeamSerializer(team).data, status=201, headers={"Location": f"/teams/{team.slug}"})
 
 
+class ProveAndMake(ActorAPIView):
+    """Creates after a password, as a sign-off does."""
+
+    required_permission: ClassVar[Declared] = None
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        confirm_password(self.actor, request.data["password"])
+        return Response({"done": True}, status=201)
+
+
 class Undeclared(ActorAPIView):
     """Forgot to say what it needs."""
 
@@ -97,6 +109,7 @@ def broken_page(request: Any) -> None:
 urlpatterns = [
     path("api/test/raise/<str:name>", Raise.as_view()),
     path("api/test/teams", MakeTeam.as_view()),
+    path("api/test/prove", ProveAndMake.as_view()),
     path("api/test/undeclared", Undeclared.as_view()),
     path("api/test/crash", broken_page),
     path("", include("countersign.urls")),
@@ -323,6 +336,24 @@ def test_what_is_stored_tells_no_password(api: Client) -> None:
     stored = json.dumps(list(IdempotencyKey.objects.values()), default=str)
     assert people.PASSWORD not in stored
     assert User.objects.filter(username="ada").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lockout_is_recorded_though_the_request_fails() -> None:
+    administrator = people.make_administrator("admin")
+    api = people.api_client(people.token_for(administrator, Scope.ADMINISTER))
+    for number in range(5):
+        answer = api.post(
+            "/api/test/prove",
+            {"password": "wrong"},
+            content_type="application/json",
+            headers={"Idempotency-Key": f"k-{number}"},
+        )
+    assert (answer.status_code, answer["Retry-After"]) == (429, "30")
+    verbs = [leaf["verb"] for leaf in leaves()]
+    assert verbs.count("accounts.user.locked_out") == 1
+    assert verbs.count("accounts.attempt.refused") == 5
+    assert not IdempotencyKey.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

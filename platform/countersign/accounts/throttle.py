@@ -29,6 +29,7 @@ class LockedOut(Refused):
     """Too many failed tries; `retry_after` is how many seconds to wait. The password was not looked at."""
 
     status = 429
+    keeps_writes = True  # the entry of the lock-out
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after

@@ -27,7 +27,7 @@ from rest_framework.response import Response
 from countersign import clock
 from countersign.actors import Actor
 from countersign.api.models import IdempotencyKey
-from countersign.errors import Conflict, Invalid
+from countersign.errors import Conflict, CountersignError, Invalid
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
@@ -59,10 +59,17 @@ def idempotent(handler: Handler) -> Handler:
             _claim(actor.ref, key)
             if known := _known(actor.ref, key):
                 return _replay(known, digest)
-            response: Response = handler(view, request, *args, **kwargs)
-            if response.status_code < 400:
-                _keep(actor.ref, key, digest, response)
-            return response
+            try:
+                response: Response = handler(view, request, *args, **kwargs)
+            except CountersignError as error:
+                if not error.keeps_writes:
+                    raise
+                failure = error
+            else:
+                if response.status_code < 400:
+                    _keep(actor.ref, key, digest, response)
+                return response
+        raise failure
 
     answer.idempotent = True  # type: ignore[attr-defined]  # the schema names the header
     return answer  # type: ignore[return-value]
