@@ -92,7 +92,7 @@ def test_roles_and_database(tmp_path: Path) -> None:
                     "DROP DATABASE countersign",
                 ):
                     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        serving.execute(statement)  # type: ignore[call-overload]
+                        serving.execute(statement)
                 owner.execute("DROP DATABASE another WITH (FORCE)")
                 with pytest.raises(psycopg.OperationalError):
                     serving.execute("SELECT 1")
@@ -130,7 +130,7 @@ def test_server_that_lost_its_parent_is_ended_first(initialised: Path) -> None:
     sockets = make_socket_folder()
     orphan = subprocess.Popen(
         [
-            *(*placement.prefix, placement.binaries / "postgres", "-D", placement.data),
+            *(*placement.prefix, str(placement.binaries / "postgres"), "-D", str(placement.data)),
             *("-c", "listen_addresses=", "-c", f"unix_socket_directories={sockets}"),
         ],
         cwd="/",

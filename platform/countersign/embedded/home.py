@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from countersign.embedded.postgres import FOLDER, Passwords
+from countersign.embedded.postgres import Passwords
 from countersign.embedded.problems import Problem
+from countersign.embedded.unprivileged import FOLDER
 
 FREE_BYTES = 200 * 1024 * 1024
 """Below this a start is refused: PostgreSQL stops in the middle of work when its disk is full."""

@@ -24,8 +24,6 @@ from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Child, processes, signal_process
 from countersign.embedded.unprivileged import Placement
 
-MAJOR = "18"
-FOLDER = f"postgresql-{MAJOR}"
 DATABASE = "countersign"
 OWNER = "countersign_owner"
 SERVING = "countersign"
@@ -69,8 +67,7 @@ class Postgres:
     ) -> None:
         """Nothing starts here. The data folder of `placement` may not exist yet, its parent must.
 
-        `sockets` is a short 0700 folder, `options` are server settings by name. Raises `Problem` when only
-        the data of another major version is there.
+        `sockets` is a short 0700 folder, `options` are server settings by name.
         """
         self.sockets = sockets
         self.passwords = passwords
@@ -78,7 +75,6 @@ class Postgres:
         self._placement = placement
         self._log = log
         self._options = dict(options or {})
-        _refuse_older_data(self.data)
         if placement.user is not None:
             os.chown(sockets, placement.user, -1)
 
@@ -251,16 +247,6 @@ class Postgres:
         except OSError:
             return False
         return len(lines) >= 8 and lines[7].strip() == "ready"
-
-
-def _refuse_older_data(data: Path) -> None:
-    """An update of PostgreSQL must not look like an empty system: `Problem` when only older data is there."""
-    older = sorted(path for path in data.parent.glob("postgresql-[0-9][0-9]") if path.name != data.name)
-    if older and not data.exists():
-        raise Problem(
-            f"{older[-1]} was made by another PostgreSQL than {MAJOR}: move it over with pg_dump and "
-            "pg_restore, then move the old folder away"
-        )
 
 
 def _environment() -> dict[str, str]:

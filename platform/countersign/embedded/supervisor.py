@@ -12,13 +12,13 @@ from countersign import env
 from countersign.embedded.home import Home
 from countersign.embedded.network import local_url, require_free, status
 from countersign.embedded.plan import Connections, Plan, Planner
-from countersign.embedded.postgres import MAJOR, OWNER, SERVING, Postgres
+from countersign.embedded.postgres import OWNER, SERVING, Postgres
 from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Child
 from countersign.embedded.record import Record, reap
 from countersign.embedded.redis import Redis, ping
 from countersign.embedded.sockets import make_socket_folder
-from countersign.embedded.unprivileged import place
+from countersign.embedded.unprivileged import MAJOR, place
 from countersign.embedded.watch import StopRequested, StopSignals, Watch, say
 
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0)

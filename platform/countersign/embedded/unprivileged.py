@@ -17,6 +17,10 @@ from pathlib import Path
 
 from countersign.embedded.problems import Problem
 
+MAJOR = "18"
+FOLDER = f"postgresql-{MAJOR}"
+"""The data folder's name: no PostgreSQL reads the data of another major version."""
+
 NOBODY = 65534
 REFUGE = Path("/var/lib/countersign")
 _NAMESPACE = ("unshare", "-U", f"--map-user={NOBODY}")
@@ -49,9 +53,11 @@ def place(data: Path, *, namespaces: bool = True, refuge: Path = REFUGE) -> Plac
     """Decide how PostgreSQL runs; as root this may change the owner of `data` or move it below `refuge`.
 
     `data` is the data folder, made or not yet; its parent exists. `namespaces=False` behaves as on a host
-    that forbids them. Raises `Problem` when the data belongs to somebody else, or without binaries.
+    that forbids them. Raises `Problem` without binaries, when the data belongs to somebody else, and when
+    only the data of another major version is there.
     """
     binaries = find_binaries()
+    _refuse_older_data(data)
     owner = data.stat().st_uid if data.exists() else None
     us = os.geteuid()
     if us != 0:
@@ -66,6 +72,16 @@ def place(data: Path, *, namespaces: bool = True, refuge: Path = REFUGE) -> Plac
     if namespaces and owner in (None, 0) and _works_in_namespace(binaries, data.parent):
         return Placement(binaries, data, prefix=_NAMESPACE)
     return Placement(_reachable_binaries(binaries, refuge), _reachable_data(data, refuge), user=NOBODY)
+
+
+def _refuse_older_data(data: Path) -> None:
+    """An update of PostgreSQL must not look like an empty system: `Problem` when only older data is there."""
+    older = sorted(path for path in data.parent.glob("postgresql-[0-9][0-9]") if path.name != data.name)
+    if older and not data.exists():
+        raise Problem(
+            f"{older[-1]} was made by another PostgreSQL than {MAJOR}: move it over with pg_dump and "
+            "pg_restore, then move the old folder away"
+        )
 
 
 def _works_in_namespace(binaries: Path, folder: Path) -> bool:
