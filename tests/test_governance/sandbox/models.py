@@ -1,5 +1,6 @@
 """Real trained models and their data, and pickles that run a program of their own when they are loaded."""
 
+import contextlib
 import json
 import pickle
 from collections.abc import Iterator
@@ -130,13 +131,15 @@ def outcomes(log: str) -> dict[str, str]:
     return dict(json.loads(next(line for line in log.splitlines() if line.startswith("{"))))
 
 
-def descendants(process: int) -> Iterator[int]:
-    """All living processes below `process`, found in /proc."""
+def sandboxed(process: int) -> Iterator[int]:
+    """The living processes of sandboxes below `process`, parents first; its other children do not count."""
+    # Any of these files may vanish while it is read, with the process it belongs to.
     try:
-        tasks = list(Path(f"/proc/{process}/task").iterdir())
-    except FileNotFoundError:
+        listings = [(task / "children").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
         return
-    for task in tasks:
-        for child in (task / "children").read_text().split():
-            yield int(child)
-            yield from descendants(int(child))
+    for child in map(int, " ".join(listings).split()):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if b"from inside.start" in Path(f"/proc/{child}/cmdline").read_bytes():
+                yield child
+        yield from sandboxed(child)

@@ -216,7 +216,7 @@ def test_an_evaluation_is_cancelled_within_two_seconds(fails: Fails, tmp_path: P
     failure = fails(artifact, cancelled=cancelled)
     assert failure.code == "cancelled"
     assert time.monotonic() - asked[-1] < 2
-    assert not list(models.descendants(os.getpid()))
+    assert not list(models.sandboxed(os.getpid()))
 
 
 def test_when_the_supervisor_is_killed_nothing_counts(
@@ -226,7 +226,7 @@ def test_when_the_supervisor_is_killed_nothing_counts(
     asked: list[list[int]] = []
 
     def kill_supervisor() -> bool:
-        asked.append(list(models.descendants(os.getpid())))
+        asked.append(list(models.sandboxed(os.getpid())))
         if len(asked) == 6:
             # The last in the line is the model, the one before it its supervisor.
             os.kill(asked[-1][-2], signal.SIGKILL)
@@ -254,7 +254,7 @@ def test_when_the_worker_is_killed_the_model_ends_within_a_second(
     try:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"started\n"
-        family = _until(lambda: list(models.descendants(worker.pid)), count=_family_size(isolation))
+        family = _until(lambda: list(models.sandboxed(worker.pid)), count=_family_size(isolation))
         os.kill(worker.pid, signal.SIGKILL)
         killed = time.monotonic()
         worker.wait()

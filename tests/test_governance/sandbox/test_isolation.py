@@ -99,7 +99,7 @@ os.wait()
     weaker = dataclasses.replace(isolation, level=0, layers=("limits", "empty_environment"))
     outcome = run(models.predicting(body, tmp_path), isolation=weaker)
     assert outcome.circumstances["strays"] >= 1
-    assert not list(models.descendants(os.getpid()))
+    assert not list(models.sandboxed(os.getpid()))
 
 
 def test_a_sandbox_that_cannot_be_started_is_the_hosts_fault(

@@ -133,7 +133,7 @@ def test_batches_that_disagree_with_the_announced_rows_are_the_callers_error(
         run(artifact, rows=499, batches=models.batches(models.table())[:2])
     with pytest.raises(ValueError, match="at least one row"):
         run(artifact, rows=0)
-    assert not list(models.descendants(os.getpid()))
+    assert not list(models.sandboxed(os.getpid()))
 
 
 def test_the_package_costs_a_web_process_no_library() -> None:
