@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from countersign.actors import Actor
 from countersign.ledger import visibility
 from countersign.permissions import Permission
+from countersign.web import navigation
 from registry import gates  # noqa: F401  registers the check that every required gate is there
 from registry.datasets import presenters as datasets_presenters  # noqa: F401
 from registry.datasets import verbs as datasets_verbs  # noqa: F401
@@ -48,6 +49,8 @@ RECORDED: tuple[Any, ...] = (
 def wire() -> None:
     """Called once, when Django is ready: who may read the audit trail of a team may read entries about its
     things."""
+    navigation.register(label="Models", url_name="registry:models", order=20, key="m")
+    navigation.register(label="Data", url_name="registry:datasets", order=30, key="d")
     for model in RECORDED:
         visibility.register(model.ledger_type, partial(_readable, model))
 

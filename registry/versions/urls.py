@@ -3,13 +3,21 @@
 from django.urls import path
 
 from registry import converters  # noqa: F401  registers <name:…>
+from registry.versions import views
 from registry.versions.api import models, uploads, versions
 
 MODEL = "api/v1/models/<name:name>"
 VERSION = f"{MODEL}/versions/<int:number>"
+PAGE = "models/<name:name>/versions/<int:number>/"
 UPLOAD = "api/v1/uploads/<uuid:upload>"
 
 urlpatterns = [
+    path("models/", views.model_list, name="models"),
+    path("models/<name:name>/", views.model_page, name="model"),
+    path(PAGE, views.version_page, name="version"),
+    path(f"{PAGE}files/", views.version_files, name="version-files"),
+    path(f"{PAGE}files/<path:path>", views.version_file, name="version-file"),
+    path(f"{PAGE}audit/", views.version_audit, name="version-audit"),
     path("api/v1/models", models.Models.as_view(), name="api-models"),
     path(MODEL, models.OneModel.as_view(), name="api-model"),
     path(f"{MODEL}/rename", models.RenameModel.as_view(), name="api-model-rename"),
