@@ -1,6 +1,6 @@
 """Django application of upkeep: health, grants, collection of what nobody uses."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -14,4 +14,4 @@ class UpkeepConfig(AppConfig):
         from countersign.upkeep import roles
 
         # Django sends the signal, after all migrations, once for each app that has models; upkeep has none.
-        post_migrate.connect(roles.grant_after_migrate, sender=self.apps.get_app_config("accounts"))
+        post_migrate.connect(roles.grant_after_migrate, sender=apps.get_app_config("accounts"))
