@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ from countersign.accounts.queries import actor_of, service_actor
 from countersign.actors import Actor, ActorKind
 from countersign.errors import Conflict, Invalid, NotFound, Refused
 from countersign.ledger.models import Entry
+from countersign.ledger.verification import verify
 from countersign.permissions import Grant, Permission, Role, Scope
 from tests.factories import people
 from tests.test_core.accounts_kit import at_once, codes, leaves, newest
+from tests.test_core.ledger_kit import Sealing, begin
 
 pytestmark = pytest.mark.django_db
 
@@ -238,3 +241,30 @@ def test_actor_of_resolves_what_is_held_now(risk: Team, owner: User) -> None:
     for kind in (ActorKind.PERSON, ActorKind.SERVICE):
         with pytest.raises(NotFound):
             actor_of(kind, risk.pk, via="job:1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_row_agrees_with_its_newest_entry(settings: Any, tmp_path: Path) -> None:
+    """What `verify` promises an auditor: nobody changed a role or token behind the ledger's back."""
+
+    def move_clock(seconds: float) -> None:
+        settings.CLOCK_OFFSET_SECONDS += seconds
+
+    begin()
+    admin, risk = people.make_administrator("admin"), people.make_team("Risk")
+    actor = people.actor_for(admin)
+    leaver = people.make_user(roles=[(Role.OWNER, risk), (Role.REVIEWER, risk)])
+    stayer = people.make_user()
+    people.token_for(leaver)
+    account = people.make_service_account(risk, leaver)
+    people.token_for(account)
+    actions.reset_password(user=stayer, actor=actor)
+    actions.deactivate_user(user=leaver, actor=actor)
+    actions.reactivate_user(user=leaver, actor=actor)
+    actions.reassign_service_account(account=account, responsible=stayer, actor=actor)
+    actions.deactivate_service_account(account=account, actor=actor)
+    Sealing(tmp_path / "mirror", move_clock)()
+    assert [str(finding) for finding in verify(anchors=[]).findings] == []
+    ApiToken.objects.filter(user=leaver).update(revoked_at=None)
+    (finding,) = verify(anchors=[]).findings
+    assert "accounts.api_token" in str(finding)
