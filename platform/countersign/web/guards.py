@@ -25,8 +25,8 @@ View = Callable[Concatenate[HttpRequest, Parameters], HttpResponseBase]
 
 
 def page(permission: Declared) -> Callable[[View[Parameters]], View[Parameters]]:
-    """Decorator: the page needs this permission in some team (None: only to be signed in; a dict: one for each
-    method). A stranger is sent to sign in and back; who lacks it gets Refused with the reason.
+    """Decorator: the page needs this permission in some team (None: only to be signed in; a dict: one for
+    each method). A stranger is sent to sign in and back; who lacks it gets Refused with the reason.
 
     What a thing of one team needs is asked again where the thing is got (`access`)."""
 
