@@ -1,5 +1,6 @@
 """`make` on a machine that lacks something says what, in one line."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,9 +23,12 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run make as from a shell: what an outer `make test BROWSER=0` hands down does not reach it."""
+    handed_down = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PORT", "DEMO", "BROWSER", "PYTHON"}
     run = subprocess.run(
         ["make", *arguments],
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in handed_down},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -63,16 +67,35 @@ def test_the_venv_module_is_missing(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
-def test_an_installed_lock_is_not_installed_again_and_arguments_arrive(clone: Path) -> None:
-    # .venv as `make` leaves it, with an interpreter that says how it was called.
-    programs = clone / ".venv" / "bin"
+def installed(folder: Path, lock: str) -> None:
+    """.venv as `make` leaves it, with an interpreter that says how it was called."""
+    programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
     (programs / "python").write_text('#!/bin/sh\necho "$*"\n')
     (programs / "python").chmod(0o755)
-    stamp = clone / ".venv" / "requirements.lock.installed"
-    stamp.write_text(f"{clone}\nnothing==1.0\n")
+    (folder / ".venv" / f"{lock}.installed").write_text(f"{folder}\nnothing==1.0\n")
+
+
+def test_an_installed_lock_is_not_installed_again_and_arguments_arrive(clone: Path) -> None:
+    installed(clone, "requirements.lock")
     run = "-m countersign.embedded run --port"
     assert make(clone, "run", "PYTHON=no-such-python") == (0, f"{run} 8000")
     assert make(clone, "run", "PORT=9000", "DEMO=0", "PYTHON=no-such-python") == (0, f"{run} 9000 --no-demo")
     (clone / "requirements.lock").write_text("nothing==2.0\n")
     assert make(clone, "run", "PYTHON=no-such-python")[0] != 0
+
+
+def test_without_a_browser_the_browser_tests_are_not_skipped_in_silence(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(clone, "requirements-dev.lock")
+    bare = tmp_path / "bin"  # a system with neither Chromium nor apt-get
+    bare.mkdir()
+    for name in ("make", "sh", "cat", "cmp", "id"):
+        (bare / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(bare))
+    status, said = make(clone, "test")
+    assert status != 0
+    assert said == ("The browser tests need Chromium: apt install chromium, or leave them out with BROWSER=0")
+    status, said = make(clone, "test", "BROWSER=0")
+    assert (status, said) == (0, "manage.py check\n-m pytest -n 2 -q --ignore=tests/browser")
