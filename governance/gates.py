@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.urls import reverse
+
 from countersign.actors import Actor
 from countersign.verdicts import Reason, Verdict
 from governance.environments.queries import environment_of_alias
@@ -33,7 +35,10 @@ class AliasGate:
             and carried.version == question.version.id
             and carried.environment == environment.id
             and Promotion.objects.filter(
-                id=carried.promotion, version=question.version, environment=environment
+                id=carried.promotion,
+                version=question.version,
+                environment=environment,
+                live_periods__isnull=True,  # it has not been carried out before
             ).exists()
         ):
             return Verdict.allow()
@@ -58,7 +63,11 @@ class ModelGate:
             for period in live_anywhere(question.model)
         ]
         reasons += [
-            Reason("under_review", f"Version {review.version.number} is under review ({review.number}).")
+            Reason(
+                "under_review",
+                f"Version {review.version.number} is under review ({review.number}).",
+                reverse("governance:review", args=[review.number]),
+            )
             for review in Review.objects.filter(version__model=question.model, state__in=LIVE).select_related("version")
         ]
         return Verdict.refuse(*reasons) if reasons else Verdict.allow()
@@ -78,7 +87,11 @@ class VersionGate:
             for period in live_anywhere(question.model).filter(version=question.version)
         ]
         reasons += [
-            Reason("under_review", f"It is under review ({review.number}). Withdraw the review first.")
+            Reason(
+                "under_review",
+                f"It is under review ({review.number}). Withdraw the review first.",
+                reverse("governance:review", args=[review.number]),
+            )
             for review in Review.objects.filter(version=question.version, state__in=LIVE)
         ]
         return Verdict.refuse(*reasons) if reasons else Verdict.allow()

@@ -1,4 +1,4 @@
-"""Who may read entries about governance's things: whoever may see the model they concern."""
+"""Who may read entries about governance's things: whoever may read the audit trail of the model they concern."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from governance.policies.models import Policy, PolicyRevision
 from governance.profiles.models import ModelProfile
 from governance.promotion.models import Promotion
 from governance.reviews.models import Remark, Review, SignOff
-from registry.versions.queries import models_visible_to
+from registry.versions.models import RegisteredModel
+
+
+def _models(actor: Actor) -> QuerySet[RegisteredModel]:
+    return RegisteredModel.objects.visible_to(actor, Permission.READ_LEDGER)
 
 
 def _through(model: Any, path: str) -> None:
     def ids(actor: Actor) -> QuerySet[Any]:
-        return model.objects.filter(**{f"{path}__in": models_visible_to(actor)}).values_list("id", flat=True)
+        return model.objects.filter(**{f"{path}__in": _models(actor)}).values_list("id", flat=True)
 
     visibility.register(model.ledger_type, ids)
 
@@ -37,7 +41,7 @@ def _everyone(model: Any) -> None:
 def _exports(actor: Actor) -> QuerySet[Any]:
     if actor.holds(Permission.EXPORT):
         return AuditExport.objects.values_list("id", flat=True)
-    return AuditExport.objects.filter(model__in=models_visible_to(actor)).values_list("id", flat=True)
+    return AuditExport.objects.filter(model__in=_models(actor)).values_list("id", flat=True)
 
 
 _through(ModelProfile, "model")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -119,7 +119,11 @@ class EvidenceView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = Permission.SEE
 
-    @extend_schema(operation_id="evidence_get", responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        operation_id="evidence_get",
+        parameters=[OpenApiParameter("part", str, OpenApiParameter.PATH, enum=["results", "circumstances"])],
+        responses={200: OpenApiTypes.OBJECT},
+    )
     def get(self, request: Request, number: int, part: str) -> HttpResponse:
         """`results` or `circumstances` as canonical JSON; the ETag is the digest."""
         evaluation = get_evaluation(self.actor, number)

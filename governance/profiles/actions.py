@@ -12,7 +12,10 @@ from countersign.permissions import Permission
 from countersign.verdicts import Verdict
 from governance.profiles.models import TIER_RANK, ModelProfile, RiskTier
 from governance.profiles.verbs import PROFILE_SET
+from registry.versions.actions.locks import lock_model
 from registry.versions.models import RegisteredModel
+
+TEXT_LIMIT = 4000  # before and after stand in one ledger entry of at most 64 kB
 
 
 @transaction.atomic
@@ -30,9 +33,12 @@ def set_profile(
         problems["risk_tier"] = [f"“{risk_tier}” is not a risk tier. Choose low, medium or high."]
     if not purpose.strip():
         problems["purpose"] = ["Say what the model is for and which decision it supports."]
+    for field, text in (("purpose", purpose), ("tier_reason", tier_reason)):
+        if len(text) > TEXT_LIMIT or "\0" in text:
+            problems[field] = [f"At most {TEXT_LIMIT:,} characters, none of them NUL; this has {len(text):,}."]
     if problems:
         raise Invalid("The profile was not saved.", fields=problems)
-    RegisteredModel.objects.select_for_update().get(id=model.id)
+    lock_model(model)
     profile = ModelProfile.objects.select_for_update().filter(model=model).first()
     before = profile.ledger_state() if profile else None
     if profile and TIER_RANK[RiskTier(risk_tier)] < TIER_RANK[RiskTier(profile.risk_tier)]:

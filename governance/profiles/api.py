@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from countersign.api.views import ActorAPIView
 from countersign.errors import NotFound
 from countersign.permissions import Declared, Permission
-from governance.profiles.actions import set_profile
+from governance.profiles.actions import TEXT_LIMIT, set_profile
 from governance.profiles.models import ModelProfile, RiskTier
 from governance.profiles.queries import profile_of
 from registry.versions.access import get_model
@@ -33,8 +33,8 @@ class ProfileInput(serializers.Serializer[Any]):
     """What is set."""
 
     risk_tier = serializers.ChoiceField(choices=RiskTier.choices)
-    purpose = serializers.CharField(max_length=10_000)
-    tier_reason = serializers.CharField(max_length=10_000, required=False, default="", allow_blank=True)
+    purpose = serializers.CharField(max_length=TEXT_LIMIT)
+    tier_reason = serializers.CharField(max_length=TEXT_LIMIT, required=False, default="", allow_blank=True)
 
 
 class ProfileView(ActorAPIView):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +21,21 @@ from countersign.verdicts import Verdict
 from governance.environments.models import Environment
 from governance.numbers import next_number
 from governance.promotion.models import LivePeriod, Promotion, PromotionKind
-from governance.promotion.queries import gate_of, live_in, rollback_verdict
+from governance.promotion.queries import (
+    bytes_verdict,
+    gate_of,
+    live_in,
+    newest_decision,
+    promoter_verdict,
+    rollback_verdict,
+)
 from governance.promotion.verbs import PROMOTED, ROLLED_BACK
 from governance.reviews.actions.requesting import checked_text
 from governance.reviews.models import Review
+from governance.reviews.queries import approved_subject
 from registry.versions.actions import set_alias
-from registry.versions.models import ModelVersion, RegisteredModel
+from registry.versions.actions.locks import lock_version
+from registry.versions.models import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,72 +66,88 @@ def promote(
     with transaction.atomic():
         version, environment = _lock(version, environment)
         current = live_in(environment, version.model)
-        _refuse_a_lost_race(current, version, environment, expected_live)
+        if current is not None and current.version_id == version.id:
+            raise Conflict(
+                f"Version {version.number} is live in {environment.name} already, since "
+                f"{current.during.lower:%d %b %Y %H:%M} UTC.",
+                code="already_live",
+            )
+        _refuse_a_lost_race(current, environment, expected_live)
         gate = gate_of(version=version, environment=environment)
-        if not gate.verdict:
-            raise Refused(gate.verdict)
+        verdict = Verdict.all_of([gate.verdict, promoter_verdict(gate, actor)])
+        if not verdict:
+            raise Refused(verdict)
         return _make_live(
             version=version,
             environment=environment,
             kind=PromotionKind.PROMOTION,
             review=gate.standing.review if gate.standing else None,
             subject_digest=gate.standing.subject.digest if gate.standing else "",
-            verdict=gate.verdict,
+            verdict=verdict,
             reason=reason,
             actor=actor,
             current=current,
         )
 
 
-def roll_back(*, version: ModelVersion, environment: Environment, reason: str, actor: Actor) -> Promotion:
+def roll_back(
+    *,
+    version: ModelVersion,
+    environment: Environment,
+    reason: str,
+    actor: Actor,
+    expected_live: int | None = None,
+) -> Promotion:
     """Make a version live again that was live here before. Needs no new sign-off: the way back must stay open.
+    `expected_live` as in `promote`.
 
-    Raises Refused (permission; never live here; approval revoked; bytes damaged), Invalid without a reason."""
+    Raises Refused (permission; never live here; approval revoked; archived; bytes damaged), Conflict (another
+    promotion came first), Invalid without a reason."""
     if not (verdict := actor.may(Permission.ROLL_BACK, version.model.team_id)):
         raise Refused(verdict)
     reason = checked_text(reason, "reason", "Say why the earlier version comes back.")
+    # Every byte is read before any row is locked: a manifest never changes, and a large model takes minutes.
+    verdict = rollback_verdict(version=version, environment=environment)
+    if not (verdict := Verdict.all_of([verdict, bytes_verdict(version)])):
+        raise Refused(verdict)
     with transaction.atomic():
         version, environment = _lock(version, environment)
+        current = live_in(environment, version.model)
+        _refuse_a_lost_race(current, environment, expected_live)
         verdict = rollback_verdict(version=version, environment=environment)
         if not verdict:
             raise Refused(verdict)
-        before = LivePeriod.objects.filter(environment=environment, version=version).order_by("-during")
-        earlier = before.select_related("promotion__review").first()
+        review = newest_decision(version, environment)
         return _make_live(
             version=version,
             environment=environment,
             kind=PromotionKind.ROLLBACK,
-            review=earlier.promotion.review if earlier else None,
-            subject_digest=earlier.promotion.subject_digest if earlier else "",
+            review=review,
+            subject_digest=approved_subject(review) if review else "",
             verdict=verdict,
             reason=reason,
             actor=actor,
-            current=live_in(environment, version.model),
+            current=current,
         )
 
 
 def _lock(version: ModelVersion, environment: Environment) -> tuple[ModelVersion, Environment]:
     """Model, version, environment: locked in the order every action keeps."""
-    RegisteredModel.objects.select_for_update().get(id=version.model_id)
-    locked = ModelVersion.objects.select_for_update(of=("self",)).select_related("model").get(id=version.id)
-    return locked, Environment.objects.select_for_update().get(id=environment.id)
+    locked = lock_version(version)
+    return locked, Environment.objects.select_for_update(no_key=True).get(id=environment.id)
 
 
-def _refuse_a_lost_race(
-    current: LivePeriod | None, version: ModelVersion, environment: Environment, expected_live: int | None
-) -> None:
-    if current is not None and current.version_id == version.id:
-        raise Conflict(
-            f"Version {version.number} is live in {environment.name} already, since {current.during.lower:%d %b %Y %H:%M} UTC.",
-            code="already_live",
-        )
+def _refuse_a_lost_race(current: LivePeriod | None, environment: Environment, expected_live: int | None) -> None:
     live = current.version.number if current else 0
-    if expected_live is not None and expected_live != live:
-        now = f"version {live} is live" if live else "no version is live"
-        raise Conflict(
-            f"Another promotion came first: in {environment.name} {now}. Nothing was changed. Look again, then decide.",
-            code="promotion_lost_race",
-        )
+    if expected_live is None or expected_live == live:
+        return
+    now = f"version {live} is live" if current else "no version is live"
+    by = f", by {current.promotion.promoted_by_label}" if current else ""
+    raise Conflict(
+        f"Another promotion came first: in {environment.name} {now}{by}. Nothing was changed. Look again, then "
+        "decide.",
+        code="promotion_lost_race",
+    )
 
 
 def _make_live(
@@ -145,7 +171,7 @@ def _make_live(
         previous=current.version if current else None,
         review=review,
         subject_digest=subject_digest,
-        verdict=verdict.as_dict(),
+        verdict=_without_floats(verdict.as_dict()),
         reason=reason,
         promoted_by_kind=actor.kind,
         promoted_by=actor.ref,
@@ -164,7 +190,7 @@ def _make_live(
         # A clock stepped back must not make an empty or reversed period.
         start = max(now, current.during.lower + timedelta(microseconds=1))
         LivePeriod.objects.filter(id=current.id).update(during=DateTimeTZRange(current.during.lower, start))
-    details: dict[str, Any] = {"verdict": verdict.as_dict(), "live_from": clock.stamp(start)}
+    details: dict[str, Any] = {"live_from": clock.stamp(start)}
     if review is not None:
         details["review_number"] = review.number
     entry = append_entry(
@@ -172,7 +198,7 @@ def _make_live(
         subject=promotion,
         actor=actor,
         personal={"reason": reason},
-        details=_ledger_safe(details),
+        details=details,
     )
     LivePeriod.objects.create(
         environment=environment,
@@ -185,12 +211,12 @@ def _make_live(
     return promotion
 
 
-def _ledger_safe(value: Any) -> Any:
-    """The same value with decimals as strings: leaves hold no floats."""
-    if isinstance(value, float):
-        return repr(value)
+def _without_floats(value: Any) -> Any:
+    """The same value in the closed set of the canonical encoder: decimals as text."""
+    if isinstance(value, float | Decimal):
+        return repr(value) if isinstance(value, float) else str(value)
     if isinstance(value, dict):
-        return {key: _ledger_safe(inner) for key, inner in value.items()}
+        return {str(key): _without_floats(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_ledger_safe(inner) for inner in value]
+        return [_without_floats(inner) for inner in value]
     return value

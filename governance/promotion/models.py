@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, ClassVar
 
+import rfc8785
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
@@ -22,7 +24,8 @@ class PromotionKind(models.TextChoices):
 
 
 class Promotion(Recorded):
-    """The act that made a version live in an environment. `verdict` is the gate's answer as it was then."""
+    """The act that made a version live in an environment. `verdict` is the gate's answer as it was then, decimals
+    as text; the ledger holds its digest. Written once (a trigger refuses more)."""
 
     ledger_type: ClassVar[str] = "governance.promotion"
     number = models.BigIntegerField(unique=True)
@@ -54,11 +57,13 @@ class Promotion(Recorded):
             "previous": str(self.previous_id) if self.previous_id else None,
             "review": str(self.review_id) if self.review_id else None,
             "subject_digest": f"sha256:{self.subject_digest}" if self.subject_digest else None,
+            "verdict": f"sha256:{sha256(rfc8785.dumps(self.verdict)).hexdigest()}",
         }
 
 
 class LivePeriod(models.Model):
-    """When a version was live in an environment, and by which promotion."""
+    """When a version was live in an environment, and by which promotion. A period can only end, and the protected
+    alias points where the open one says (triggers)."""
 
     environment = models.ForeignKey(Environment, on_delete=models.RESTRICT, related_name="live_periods")
     model = models.ForeignKey(RegisteredModel, on_delete=models.RESTRICT, related_name="live_periods")

@@ -17,12 +17,16 @@ from governance.evaluation.queries import latest_evidence
 from governance.policies.queries import policy_in_force
 from governance.policies.rules import document_of
 from governance.policies.verdict import RequirementResult, judge
+from governance.profiles.models import RiskTier
 from governance.profiles.queries import profile_of
 from governance.promotion.models import LivePeriod, Promotion
-from governance.reviews.models import Review, ReviewState
-from governance.reviews.queries import Standing, newest_review, standing_of
+from governance.reviews.models import LIVE, Meaning, Review, ReviewState
+from governance.reviews.queries import Standing, newest_review, standing_of, with_their_rows
 from registry.versions.models import ModelVersion, RegisteredModel
 from registry.versions.queries import models_visible_to
+
+_COUNTS = (*LIVE, ReviewState.APPROVED)
+_WERE_APPROVED = (ReviewState.APPROVED, ReviewState.STALE, ReviewState.EXPIRED, ReviewState.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +63,25 @@ def promotions_visible_to(actor: Actor) -> QuerySet[Promotion]:
 
 def gate_of(*, version: ModelVersion, environment: Environment) -> Gate:
     """Whether the version may become live there, with every reason why not: policy requirements first, then what
-    is missing of the review. Reads only; `promote` asks it again under its locks."""
+    is missing of the review. Reads only; `promote` asks it again under its locks.
+
+    A review that is open or approved is judged by its own policy revision; else the one in force counts."""
     reasons: list[Reason] = []
     if version.archived_at or version.model.archived_at:
         reasons.append(Reason("archived", "This version or its model is archived. Restore it first."))
-    profile = profile_of(version.model)
-    if profile is None:
-        reasons.append(
-            Reason(
-                "no_tier",
-                "The model has no risk tier yet, so no policy applies. Its owner sets one on the model's page.",
-                reverse("registry:model", args=[version.model.name]),
-            )
-        )
-        return Gate(Verdict.refuse(*reasons), [], None)
     review = newest_review(version, environment)
-    standing = standing_of(review) if review and review.state not in (ReviewState.STALE, ReviewState.EXPIRED) else None
+    standing = standing_of(review) if review is not None and review.state in _COUNTS else None
     if standing is not None:
         requirements = standing.requirements
     else:
-        revision = policy_in_force(profile.risk_tier, environment)
-        if revision is None:
-            reasons.append(
-                Reason(
-                    "no_policy",
-                    f"No policy is in force for {profile.risk_tier} tier in {environment.name}. "
-                    "A compliance officer puts one in force.",
-                )
-            )
-            return Gate(Verdict.refuse(*reasons), [], None)
-        document = document_of(revision)
-        requirements = judge(
-            version=version,
-            document=document,
-            evaluation=latest_evidence(version, document.suite),
-            card=newest_revision(version),
-        )
-    reasons += [
-        Reason(result.rule_id, result.message, result.link, result.state, result.looked_at)
-        for result in requirements
-        if result.blocks
-    ]
+        judged, missing = _without_review(version, environment)
+        if missing is not None:
+            return Gate(Verdict.refuse(*reasons, missing), [], None)
+        requirements = judged
+    reasons += [_reason(result) for result in requirements if result.blocks]
     reasons += _of_review(review, standing, environment)
     notes = [
-        Reason(result.rule_id, result.message, result.link, result.state, result.looked_at)
+        _reason(result)
         for result in requirements
         if not result.blocks and result.state not in ("met", "not_applicable")
     ]
@@ -110,24 +89,55 @@ def gate_of(*, version: ModelVersion, environment: Environment) -> Gate:
     return Gate(verdict, requirements, standing)
 
 
+def _reason(result: RequirementResult) -> Reason:
+    return Reason(result.rule_id, result.message, result.link, result.state, result.looked_at)
+
+
+def _without_review(
+    version: ModelVersion, environment: Environment
+) -> tuple[list[RequirementResult], Reason | None]:
+    """The requirements of the policy in force judged, or the reason why there is nothing to judge by."""
+    profile = profile_of(version.model)
+    if profile is None:
+        return [], Reason(
+            "no_tier",
+            "The model has no risk tier yet, so no policy applies. Its owner sets one on the model's page.",
+            reverse("registry:model", args=[version.model.name]),
+        )
+    revision = policy_in_force(profile.risk_tier, environment)
+    if revision is None:
+        return [], Reason(
+            "no_policy",
+            f"No policy is in force for {profile.risk_tier} tier in {environment.name}. "
+            "A compliance officer puts one in force.",
+        )
+    document = document_of(revision)
+    evidence = latest_evidence(version, document.suite)
+    return judge(version=version, document=document, evaluation=evidence, card=newest_revision(version)), None
+
+
 def _of_review(review: Review | None, standing: Standing | None, environment: Environment) -> list[Reason]:
     """What is missing of the review."""
-    if review is None or standing is None:
-        return [
-            Reason("no_review", f"Nobody has asked for a review of this version for {environment.name} yet.", None)
-        ]
+    if review is None:
+        return [Reason("no_review", f"Nobody has asked for a review of this version for {environment.name} yet.")]
     link = reverse("governance:review", args=[review.number])
-    if review.state in (ReviewState.REJECTED, ReviewState.REVOKED):
-        word = "rejected this version" if review.state == ReviewState.REJECTED else "approved it and was revoked"
-        return [Reason(f"review_{review.state}", f"Review {review.number} {word}. Ask for a new review.", link)]
+    if standing is None:
+        ended = {
+            ReviewState.REJECTED: "rejected this version",
+            ReviewState.REVOKED: "approved it, and the approval was revoked",
+            ReviewState.STALE: "approved it, and what was signed has changed since",
+            ReviewState.EXPIRED: "approved it, and the approval has expired",
+        }[ReviewState(review.state)]
+        return [Reason(f"review_{review.state}", f"Review {review.number} {ended}. Ask for a new review.", link)]
     reasons = []
     if standing.stale:
-        moved = " and ".join(standing.moved) or "the subject"
+        moved = " and ".join(standing.moved) or "what was signed"
         reasons.append(
             Reason(
                 "approval_stale",
                 f"{moved[0].upper()}{moved[1:]} changed after review {review.number} was signed. Ask for a new review.",
                 link,
+                "stale",
             )
         )
     elif standing.missing:
@@ -141,6 +151,8 @@ def _of_review(review: Review | None, standing: Standing | None, environment: En
                 "waiting",
             )
         )
+    elif review.state != ReviewState.APPROVED:
+        reasons.append(Reason("not_approved", f"Review {review.number} is not approved yet.", link, "waiting"))
     if review.state == ReviewState.CHANGES_REQUESTED:
         reasons.append(
             Reason("changes_requested", f"Changes were requested in review {review.number}; answer them first.", link)
@@ -157,12 +169,35 @@ def _of_review(review: Review | None, standing: Standing | None, environment: En
     return reasons
 
 
+def promoter_verdict(gate: Gate, actor: Actor) -> Verdict:
+    """Separation of duties S10: at high tier, who alone approved a version is not who makes it live."""
+    standing = gate.standing
+    if standing is None or standing.policy.risk_tier != RiskTier.HIGH:
+        return Verdict.allow()
+    approvers = {
+        slot.signed.person_id
+        for slot in standing.slots
+        if slot.signed is not None and slot.required.meaning == Meaning.APPROVAL
+    }
+    if approvers and approvers == {actor.person}:
+        return Verdict.because(
+            "promoter_is_approver",
+            "You alone approved this version, and at high tier another person makes it live. Ask an owner.",
+        )
+    return Verdict.allow()
+
+
+def newest_decision(version: ModelVersion, environment: Environment) -> Review | None:
+    """The review that last approved the version for the environment, whatever became of the approval since."""
+    reviews = Review.objects.filter(version=version, environment=environment, state__in=_WERE_APPROVED)
+    return with_their_rows(reviews).order_by("-number").first()
+
+
 def rollback_verdict(*, version: ModelVersion, environment: Environment) -> Verdict:
-    """Whether the version may be rolled back to: it was live there, its approval was not revoked, its bytes are
-    intact. A stale approval is a note here, not a refusal: the way back must stay open."""
-    was_live = LivePeriod.objects.filter(environment=environment, version=version).select_related("promotion__review")
-    last = was_live.order_by("-during").first()
-    if last is None:
+    """Whether the version may be rolled back to: it was live there and its last approval was not revoked. Whether
+    its bytes are intact is `bytes_verdict`. A stale or expired approval is a note here, not a refusal: the way
+    back must stay open."""
+    if not LivePeriod.objects.filter(environment=environment, version=version).exists():
         return Verdict.because(
             "never_live", f"This version was never live in {environment.name}; promote it instead of rolling back."
         )
@@ -170,16 +205,33 @@ def rollback_verdict(*, version: ModelVersion, environment: Environment) -> Verd
     current = live_in(environment, version.model)
     if current and current.version_id == version.id:
         reasons.append(Reason("already_live", f"This version is live in {environment.name} now."))
-    review = last.promotion.review
+    if version.archived_at or version.model.archived_at:
+        reasons.append(Reason("archived", "This version or its model is archived. Restore it first."))
+    review = newest_decision(version, environment)
     if review is not None and review.state == ReviewState.REVOKED:
-        reasons.append(Reason("approval_revoked", f"The approval of review {review.number} was revoked."))
+        link = reverse("governance:review", args=[review.number])
+        reasons.append(Reason("approval_revoked", f"The approval of review {review.number} was revoked.", link))
+    return Verdict.refuse(*reasons) if reasons else Verdict.allow(*_doubts(review))
+
+
+def _doubts(review: Review | None) -> list[Reason]:
+    """What speaks against an approval that is not revoked."""
+    if review is None:
+        return []
+    standing = standing_of(review)
+    doubts = []
+    if review.state == ReviewState.STALE or standing.stale:
+        doubts.append(Reason("approval_stale", f"The approval of review {review.number} is stale.", state="stale"))
+    if review.state == ReviewState.EXPIRED or standing.expired:
+        doubts.append(
+            Reason("approval_expired", f"The approval of review {review.number} has expired.", state="expiring")
+        )
+    return doubts
+
+
+def bytes_verdict(version: ModelVersion) -> Verdict:
+    """Whether every file of the version still has the digest it is named by. Reads all of them."""
     damaged = [file.path for file in version.files.select_related("blob") if not is_intact(file.blob)]
     if damaged:
-        reasons.append(Reason("bytes_damaged", f"Its bytes are not intact: {', '.join(damaged)}."))
-    if reasons:
-        return Verdict.refuse(*reasons)
-    if review is not None and review.state == ReviewState.APPROVED and standing_of(review).stale:
-        return Verdict.allow(
-            Reason("approval_stale", f"The approval of review {review.number} is stale.", state="stale")
-        )
+        return Verdict.because("bytes_damaged", f"Its bytes are not intact: {', '.join(damaged)}.")
     return Verdict.allow()

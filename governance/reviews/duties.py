@@ -9,7 +9,7 @@ from countersign.actors import Actor, ActorKind
 from countersign.permissions import Permission, Role
 from countersign.verdicts import Reason, Verdict
 from governance.policies.rules import RequiredSignOff
-from governance.reviews.models import Meaning, SignOff
+from governance.reviews.models import Decision, Meaning, SignOff
 
 MEANING_PERMISSION = {
     Meaning.AUTHORSHIP: Permission.SIGN_AUTHORSHIP,
@@ -26,19 +26,23 @@ def may_sign(
     required: RequiredSignOff,
     contributors: set[UUID],
     signed: Sequence[SignOff],
+    decision: str = Decision.APPROVE,
 ) -> Verdict:
-    """Whether the actor may fill this required sign-off now, with every reason why not.
+    """Whether the actor may sign this decision in the place of this required sign-off now, with every reason why
+    not. An objection may also come from who approved before: it takes their approval back.
 
-    `signed` are the approvals already given on the present subject of the review."""
+    `signed` are the approvals that count on the present subject of the review."""
     if actor.kind is not ActorKind.PERSON:
         return Verdict.because("service_account_cannot_sign", "A service account never signs; a person must.")
-    reasons: list[Reason] = list(actor.may(MEANING_PERMISSION[Meaning(required.meaning)], team).reasons)
     roles = actor.roles_in(team)
+    reasons: list[Reason] = []
     if Role(required.role) not in roles:
         reasons.append(
             Reason("role_missing", f"“{required.title}” is for a person with the role {required.role} in this team.")
         )
-    if actor.person in contributors:
+    else:
+        reasons += actor.may(MEANING_PERMISSION[Meaning(required.meaning)], team).reasons
+    if actor.person in contributors and required.meaning != Meaning.AUTHORSHIP:
         reasons.append(
             Reason(
                 "contributor_cannot_sign",
@@ -54,7 +58,7 @@ def may_sign(
                 f"{' or '.join(sorted(makers))} of the owning team.",
             )
         )
-    if any(one.person_id == actor.person for one in signed):
+    if decision == Decision.APPROVE and any(one.person_id == actor.person for one in signed):
         reasons.append(
             Reason("one_person_one_sign_off", "You have signed this review already; another person fills the rest.")
         )

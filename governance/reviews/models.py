@@ -107,7 +107,8 @@ class Meaning(models.TextChoices):
 
 
 class SignOff(Recorded):
-    """One person's signed decision, bound to the subject digest they saw. Written once (a trigger refuses more).
+    """One person's signed decision, bound to the subject digest they saw. Written once; who may not sign for a
+    version, and that one person fills one required sign-off, is also held by a trigger (0003_constraints).
 
     `printed_name` is kept as it was at signing; `subject_parts` says which part of the subject had which digest,
     so that a stale sign-off can name what moved."""
@@ -127,13 +128,6 @@ class SignOff(Recorded):
     signed_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(
-                fields=["review", "person", "subject_digest"],
-                condition=Q(decision="approve"),
-                name="one_person_one_sign_off",
-            )
-        ]
         ordering: ClassVar[list[str]] = ["signed_at"]
 
     def __str__(self) -> str:

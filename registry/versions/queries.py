@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -88,3 +89,13 @@ def contributors_document(contributors: Iterable[Contributor]) -> list[dict[str,
 def contributors_digest(version: ModelVersion) -> str:
     """SHA-256 (hex) of the canonical form of all contributors of the version."""
     return canonical.digest(contributors_document(version.contributors.all())).removeprefix("sha256:")
+
+
+def contributors_digests(versions: Sequence[ModelVersion]) -> dict[UUID, str]:
+    """`contributors_digest` of several versions by their ids, in one query."""
+    people: dict[UUID, list[Contributor]] = {version.pk: [] for version in versions}
+    for one in Contributor.objects.filter(version__in=versions):
+        people[one.version_id].append(one)
+    return {
+        ref: canonical.digest(contributors_document(made)).removeprefix("sha256:") for ref, made in people.items()
+    }

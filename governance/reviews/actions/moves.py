@@ -10,16 +10,17 @@ from countersign.errors import Conflict
 from countersign.ledger.append import append_entry
 from countersign.ledger.verbs import Verb
 from governance.reviews.models import MOVES, Review, ReviewState
-from registry.versions.models import ModelVersion
+from registry.versions.actions.locks import lock_version
 
 DECIDED = (ReviewState.APPROVED, ReviewState.REJECTED)
 
 
 def lock_review(review: Review) -> Review:
-    """The review with its version row and its own row locked, in that order. Call inside a transaction."""
-    ModelVersion.objects.select_for_update().get(id=review.version_id)
+    """The review with the rows of its model, its version and its own locked, in that order. Call inside a
+    transaction."""
+    lock_version(review.version)
     return (
-        Review.objects.select_for_update(of=("self",))
+        Review.objects.select_for_update(of=("self",), no_key=True)
         .select_related("version__model", "environment", "policy_revision__policy")
         .get(id=review.id)
     )

@@ -18,7 +18,7 @@ from governance.policies.queries import policy_in_force
 from governance.profiles.queries import profile_of
 from governance.reviews.actions.moves import lock_review, move
 from governance.reviews.models import LIVE, Review, ReviewState
-from governance.reviews.queries import standing_of
+from governance.reviews.queries import standing_of, with_their_rows
 from governance.reviews.subject import subject_of
 from governance.reviews.verbs import (
     REVIEW_ANSWERED,
@@ -27,6 +27,7 @@ from governance.reviews.verbs import (
     REVIEW_REVOKED,
     REVIEW_WITHDRAWN,
 )
+from registry.versions.actions.locks import lock_version
 from registry.versions.models import ContributorKind, ModelVersion
 
 TEXT_LIMIT = 20_000
@@ -37,6 +38,8 @@ def checked_text(text: str, field: str, missing: str) -> str:
     text = text.strip()
     if not text:
         raise Invalid("Nothing was saved.", fields={field: [missing]})
+    if "\0" in text:
+        raise Invalid("Nothing was saved.", fields={field: ["It holds a NUL character. Take it out."]})
     if len(text) > TEXT_LIMIT:
         raise Invalid(
             "Nothing was saved.",
@@ -59,7 +62,7 @@ def request_review(
     reason = checked_text(reason, "reason", "Say why this version should be approved, and what changed.")
     if due_on is not None and due_on < clock.now().date():
         raise Invalid("Nothing was saved.", fields={"due_on": ["The due date has passed. Choose today or later."]})
-    version = ModelVersion.objects.select_for_update(of=("self",)).select_related("model").get(id=version.id)
+    version = lock_version(version)
     reasons: list[Reason] = []
     if version.archived_at or version.model.archived_at:
         reasons.append(Reason("archived", "This version or its model is archived. Restore it first."))
@@ -75,16 +78,15 @@ def request_review(
                 "A compliance officer puts one in force.",
             )
         )
-    if not version.contributors.filter(kind=ContributorKind.TRAINER, user__isnull=False).exists():
-        uploaded_by_machine = version.contributors.filter(service_account__isnull=False).exists()
-        if uploaded_by_machine:
-            reasons.append(
-                Reason(
-                    "trainer_unknown",
-                    "A service account uploaded this version and no trainer known here is named. "
-                    "Upload it again with `trainers`, so that they are kept from signing for it.",
-                )
+    trained_by = version.contributors.filter(kind=ContributorKind.TRAINER, user__isnull=False)
+    if version.contributors.filter(service_account__isnull=False).exists() and not trained_by.exists():
+        reasons.append(
+            Reason(
+                "trainer_unknown",
+                "A service account uploaded this version and no trainer known here is named. "
+                "Upload it again with `trainers`, so that they are kept from signing for it.",
             )
+        )
     if reasons or revision is None:
         raise Refused(Verdict.refuse(*reasons))
     _end_earlier(version, environment, actor)
@@ -107,8 +109,9 @@ def request_review(
 
 def _end_earlier(version: ModelVersion, environment: Environment, actor: Actor) -> None:
     """Refuse beside a live or a still good review; end one that is stale or expired."""
-    earlier = Review.objects.select_for_update(of=("self",)).filter(version=version, environment=environment)
-    for review in earlier.filter(state__in=[*LIVE, ReviewState.APPROVED]):
+    locked = Review.objects.select_for_update(of=("self",), no_key=True)
+    earlier = locked.filter(version=version, environment=environment, state__in=[*LIVE, ReviewState.APPROVED])
+    for review in with_their_rows(earlier):
         if review.live:
             raise Conflict(
                 f"Review {review.number} of this version for {environment.name} is open already. Continue there.",

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from countersign import clock
 from countersign.accounts.models import User
-from countersign.actors import Actor, ActorKind
+from countersign.actors import Actor
 from countersign.errors import Conflict, Invalid, Refused
 from countersign.ledger.append import append_entry
 from countersign.verdicts import Reason, Verdict
@@ -43,8 +43,10 @@ def sign_off(
     proved again who they are (21 CFR 11.200), at most five minutes ago. The last missing approval approves the
     review; asking for changes and rejecting move it at once.
 
+    An objection by somebody who had approved takes that approval back.
+
     Raises Refused (role, separation of duties, requirements not met, proof too old), Conflict (the review moved
-    on; another filled the sign-off; the subject moved since the page was loaded: the message names the part),
+    on; the subject moved since the page was loaded: the message names the part; another filled the sign-off),
     Invalid (no such sign-off, no reason, unknown decision)."""
     reason = checked_text(reason, "reason", "Give your reason; it is printed beside your name.")
     if decision not in Decision.values:
@@ -63,9 +65,11 @@ def sign_off(
     if required is None:
         known = ", ".join(slot.required.key for slot in standing.slots)
         raise Invalid("Nothing was signed.", fields={"requirement": [f"This review asks for: {known}."]})
-    _refuse_unless_able(actor, review, standing, required, decision)
+    _refuse_unless_able(actor, standing, required, decision)
     if seen_digest != standing.subject.digest:
         raise Conflict(_what_moved(standing, seen_parts), code="subject_moved")
+    if decision == Decision.APPROVE:
+        _refuse_unless_open_to_approval(standing, required)
     user = User.objects.get(id=actor.ref)
     signature = SignOff.objects.create(
         review=review,
@@ -98,25 +102,22 @@ def sign_off(
     return signature
 
 
-def _refuse_unless_able(
-    actor: Actor, review: Review, standing: Standing, required: RequiredSignOff, decision: str
-) -> None:
-    if actor.kind is not ActorKind.PERSON:
-        raise Refused(
-            Verdict.because("service_account_cannot_sign", "A service account never signs; a person must.")
-        )
-    approvals = [slot.signed for slot in standing.slots if slot.signed]
+def _refuse_unless_able(actor: Actor, standing: Standing, required: RequiredSignOff, decision: str) -> None:
+    """Separation of duties."""
+    version = standing.review.version
     verdict = may_sign(
         actor=actor,
-        team=review.version.model.team_id,
+        team=version.model.team_id,
         required=required,
-        contributors=contributor_people(review.version),
-        signed=approvals,
+        contributors=contributor_people(version),
+        signed=[slot.signed for slot in standing.slots if slot.signed],
+        decision=decision,
     )
     if not verdict:
         raise Refused(verdict)
-    if decision != Decision.APPROVE:
-        return
+
+
+def _refuse_unless_open_to_approval(standing: Standing, required: RequiredSignOff) -> None:
     filled = next((slot.signed for slot in standing.slots if slot.required.key == required.key), None)
     if filled is not None:
         raise Conflict(
@@ -124,7 +125,7 @@ def _refuse_unless_able(
             "Nothing more is needed there, and your signature was not recorded.",
             code="already_signed",
         )
-    if review.state != ReviewState.OPEN:
+    if standing.review.state != ReviewState.OPEN:
         raise Conflict(
             "Changes were requested and not answered yet: the review takes no approval until they are.",
             code="changes_requested",
