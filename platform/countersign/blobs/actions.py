@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import islice
 
 from django.db import IntegrityError, transaction
@@ -35,7 +34,7 @@ def keep_blob(incoming: Incoming) -> Blob:
         )
         blob = Blob.objects.get(sha256=incoming.sha256)
         if blob.key != incoming.key:
-            transaction.on_commit(partial(storage().delete, incoming.key), robust=True)
+            transaction.on_commit(lambda: storage().delete(incoming.key), robust=True)
     return blob
 
 
