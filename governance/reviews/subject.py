@@ -116,12 +116,16 @@ def subject_from(
         "requirements": f"sha256:{policy.digest}",
         "results": results,
     }
-    parts = {
+    return Subject(document, _digest(document), parts_of(document))
+
+
+def parts_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """The digest of each named part of a subject's document; `offline/verify.py` makes them the same way."""
+    return {
         "artifact": _digest([document["model"], document["version"], document["manifest"], document["signature"]]),
-        "evidence": _digest(results),
+        "evidence": _digest(document["results"]),
         "card": _digest(document["card"]),
         "lineage": _digest(document["lineage"]),
         "contributors": _digest(document["contributors"]),
         "policy": _digest([document["environment"], document["risk_tier"], document["requirements"]]),
     }
-    return Subject(document, _digest(document), parts)
