@@ -36,6 +36,7 @@ OUTSIDE = {
     "platform/countersign/jobs/runner.py": "claim, heartbeat and end of a job",
     "platform/countersign/api/idempotency.py": "answers kept for a day under an idempotency key",
     "platform/countersign/accounts/authentication.py": "last use of a token",
+    "platform/countersign/ledger/sealer.py": "places in the tree and signed heads, made from entries",
 }
 
 

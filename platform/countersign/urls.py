@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("countersign.ledger.urls")),
     path("", include("countersign.upkeep.urls")),
     path("", include("registry.urls")),
+    path("", include("governance.urls")),
     path("api/", include("countersign.api.urls")),
 ]
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 import pytest
+from celery import Celery
 from django.conf import settings as django_settings
 from django.db import connection, transaction
 
-from countersign import clock
+from countersign import broker, clock
 from countersign.actors import Actor
 from countersign.errors import Conflict
 from countersign.jobs import actions, handlers, runner
@@ -86,14 +87,11 @@ def test_it_runs_and_ends_with_its_result() -> None:
 
 
 def test_a_dead_broker_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from countersign.celery import app
-
-    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
-    monkeypatch.setattr(app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
-    job = make()
+    with monkeypatch.context() as dead:
+        dead.setattr(broker, "app", Celery("dead", broker="redis://127.0.0.1:1/0"))
+        job = make()
     job.refresh_from_db()
     assert (job.state, job.sent_at) == ("queued", None)
-    monkeypatch.undo()
     assert runner.sweep()["sent"] == 1
     job.refresh_from_db()
     assert job.sent_at is not None

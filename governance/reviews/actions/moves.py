@@ -27,7 +27,7 @@ def lock_review(review: Review) -> Review:
 
 
 def move(
-    review: Review, to: ReviewState, *, verb: Verb, actor: Actor, personal: dict[str, str] | None = None
+    *, review: Review, to: ReviewState, verb: Verb, actor: Actor, personal: dict[str, str] | None = None
 ) -> None:
     """Move a locked review and append its entry. Raises Conflict where the state does not allow it."""
     if to not in MOVES[review.state]:

@@ -119,9 +119,9 @@ def _end_earlier(version: ModelVersion, environment: Environment, actor: Actor) 
             )
         standing = standing_of(review)
         if standing.stale:
-            move(review, ReviewState.STALE, verb=REVIEW_ENDED, actor=actor)
+            move(review=review, to=ReviewState.STALE, verb=REVIEW_ENDED, actor=actor)
         elif standing.expired:
-            move(review, ReviewState.EXPIRED, verb=REVIEW_ENDED, actor=actor)
+            move(review=review, to=ReviewState.EXPIRED, verb=REVIEW_ENDED, actor=actor)
         else:
             raise Conflict(
                 f"Review {review.number} approved this version for {environment.name}, and nothing changed since.",
@@ -136,7 +136,7 @@ def answer_changes(*, review: Review, actor: Actor) -> Review:
     if not (verdict := actor.may(Permission.REQUEST_REVIEW, review.version.model.team_id)):
         raise Refused(verdict)
     review = lock_review(review)
-    move(review, ReviewState.OPEN, verb=REVIEW_ANSWERED, actor=actor)
+    move(review=review, to=ReviewState.OPEN, verb=REVIEW_ANSWERED, actor=actor)
     return review
 
 
@@ -147,7 +147,7 @@ def withdraw_review(*, review: Review, reason: str, actor: Actor) -> Review:
         raise Refused(verdict)
     reason = checked_text(reason, "reason", "Say why the review is withdrawn.")
     review = lock_review(review)
-    move(review, ReviewState.WITHDRAWN, verb=REVIEW_WITHDRAWN, actor=actor, personal={"reason": reason})
+    move(review=review, to=ReviewState.WITHDRAWN, verb=REVIEW_WITHDRAWN, actor=actor, personal={"reason": reason})
     return review
 
 
@@ -159,5 +159,5 @@ def revoke_approval(*, review: Review, reason: str, actor: Actor) -> Review:
         raise Refused(verdict)
     reason = checked_text(reason, "reason", "Say why the approval is revoked.")
     review = lock_review(review)
-    move(review, ReviewState.REVOKED, verb=REVIEW_REVOKED, actor=actor, personal={"reason": reason})
+    move(review=review, to=ReviewState.REVOKED, verb=REVIEW_REVOKED, actor=actor, personal={"reason": reason})
     return review

@@ -94,11 +94,11 @@ def sign_off(
     )
     if decision == Decision.APPROVE:
         if not [slot for slot in standing.missing if slot.required.key != required.key]:
-            move(review, ReviewState.APPROVED, verb=REVIEW_DECIDED, actor=actor)
+            move(review=review, to=ReviewState.APPROVED, verb=REVIEW_DECIDED, actor=actor)
     elif decision == Decision.REJECT:
-        move(review, ReviewState.REJECTED, verb=REVIEW_DECIDED, actor=actor)
+        move(review=review, to=ReviewState.REJECTED, verb=REVIEW_DECIDED, actor=actor)
     elif review.state == ReviewState.OPEN:
-        move(review, ReviewState.CHANGES_REQUESTED, verb=REVIEW_DECIDED, actor=actor)
+        move(review=review, to=ReviewState.CHANGES_REQUESTED, verb=REVIEW_DECIDED, actor=actor)
     return signature
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -60,8 +59,18 @@ def enqueue(
         },
     )
     if created:
-        transaction.on_commit(partial(send, job.id, queue), robust=True)
+        send_after_commit(job)
     return job
+
+
+def send_after_commit(job: Job) -> None:
+    """Tell a worker once the caller's transaction is committed; whatever goes wrong then fails no request."""
+    job_id, queue = job.id, job.queue
+
+    def tell() -> None:
+        send(job_id, queue)
+
+    transaction.on_commit(tell, robust=True)
 
 
 def send(job: UUID, queue: str) -> None:
@@ -121,7 +130,7 @@ def retry_job(*, job: Job, actor: Actor) -> Job:
         act=actor.act,
         request=actor.request,
     )
-    transaction.on_commit(partial(send, job.id, job.queue), robust=True)
+    send_after_commit(job)
     append_entry(verb=JOB_RETRIED, subject=job, actor=actor, details={"kind": job.kind, "was": job.state})
     job.refresh_from_db()
     return job

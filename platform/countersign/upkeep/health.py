@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from countersign.blobs.storage import storage
 from countersign.jobs.handlers import QUEUES
-from countersign.ledger.queries import lag_seconds
+from countersign.ledger.queries import anchor_trouble, lag_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,13 @@ def workers() -> Part:
 
 
 def sequencer() -> Part:
-    """No entry waits to be sealed for longer than the limit."""
+    """No entry waits to be sealed for longer than the limit, and the anchor file fits the database."""
     try:
-        lag = lag_seconds()
+        lag, trouble = lag_seconds(), anchor_trouble()
     except DatabaseError:
         return Part("sequencer", False, "unknown while PostgreSQL does not answer")
+    if trouble:
+        return Part("sequencer", False, trouble)
     limit = settings.LEDGER_LAG_LIMIT_SECONDS
     if lag > limit:
         return Part(
