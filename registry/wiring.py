@@ -19,6 +19,7 @@ from registry.lineage import verbs as lineage_verbs  # noqa: F401
 from registry.lineage.models import LineageEdge
 from registry.models import (
     Alias,
+    AliasPeriod,
     Contributor,
     Dataset,
     DatasetVersion,
@@ -52,9 +53,11 @@ def wire() -> None:
     navigation.register(label="Models", url_name="registry:models", order=20, key="m")
     navigation.register(label="Data", url_name="registry:datasets", order=30, key="d")
     for model in RECORDED:
-        visibility.register(model.ledger_type, partial(_readable, model))
+        # an alias may be gone since
+        rows, column = (AliasPeriod, "alias") if model is Alias else (model, "pk")
+        visibility.register(model.ledger_type, partial(_readable, rows, column))
 
 
-def _readable(model: Any, actor: Actor) -> QuerySet[Any, Any]:
-    ids: QuerySet[Any, Any] = model.objects.visible_to(actor, Permission.READ_LEDGER).values("pk")
+def _readable(rows: Any, column: str, actor: Actor) -> QuerySet[Any, Any]:
+    ids: QuerySet[Any, Any] = rows.objects.visible_to(actor, Permission.READ_LEDGER).values(column)
     return ids

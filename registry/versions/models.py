@@ -257,7 +257,10 @@ class AliasPeriod(models.Model):
     name_folded = models.CharField(max_length=130)
     version = models.ForeignKey(ModelVersion, on_delete=models.RESTRICT, related_name="alias_periods")
     during = DateTimeRangeField()
+    alias = models.UUIDField()  # the row it was, also after that was deleted
     entry = models.UUIDField()
+
+    objects = OfModel.as_manager()
 
     class Meta:
         constraints: ClassVar[list[Any]] = [

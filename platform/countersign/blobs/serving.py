@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header, parse_etags
 
 from countersign.blobs.models import Blob
 from countersign.blobs.store import blocks_of, open_blob
+from countersign.errors import CountersignError
 
 _RANGE = re.compile(r"bytes=\s*(?P<first>[0-9]{0,19})-(?P<last>[0-9]{0,19})\s*", re.ASCII)
 
@@ -22,7 +23,7 @@ def serve_blob(request: HttpRequest, blob: Blob, filename: str) -> HttpResponseB
 
     The ETag is the digest. Answers `If-None-Match` with 304, one `Range` with 206 (416 outside the bytes);
     several ranges get the whole. Whether the actor may have the bytes is the caller's question. Raises
-    FileNotFoundError where the storage lost them."""
+    BytesLost where the storage has them no more."""
     etag = f'"{blob.sha256}"'
     if _already_has(request.headers.get("If-None-Match", ""), etag):
         return _with_headers(HttpResponse(status=304), etag, filename)
@@ -65,11 +66,24 @@ def _wanted(request: HttpRequest, etag: str, size: int) -> tuple[int, int] | Non
     return first, last
 
 
+class BytesLost(CountersignError):
+    """The storage no longer has what a row names: restore it from a backup."""
+
+    code = "bytes_lost"
+    status = 500
+
+
 class _Part:
     """Blocks of a part of a file; closed also where nobody asked for a block (a HEAD request)."""
 
     def __init__(self, blob: Blob, first: int, length: int) -> None:
-        self._file = open_blob(blob)
+        try:
+            self._file = open_blob(blob)
+        except FileNotFoundError as error:
+            raise BytesLost(
+                "The bytes of this file are missing from the storage, though it was received whole. Tell the "
+                "operator."
+            ) from error
         self._file.seek(first)
         self._blocks = blocks_of(self._file, length=length)
 

@@ -110,6 +110,7 @@ def _move_alias(
         name_folded=alias.name_folded,
         version=version,
         during=DateTimeTZRange(moment, None),
+        alias=alias.pk,
         entry=entry.id,
     )
     return alias
