@@ -15,7 +15,7 @@ from countersign.accounts.models import Membership
 from countersign.actors import Actor
 from countersign.permissions import Role, Scope
 
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "COUNTERSIGN_HOME", "PYTHONUNBUFFERED")
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "COUNTERSIGN_HOME", "COUNTERSIGN_RUN", "PYTHONUNBUFFERED")
 
 
 class Command(BaseCommand):
