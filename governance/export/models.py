@@ -22,8 +22,8 @@ class ExportState(models.TextChoices):
 
 
 class AuditExport(Recorded):
-    """One export, by model or by period. `blob` is the bundle, `verification` what the offline verifier printed
-    of it before it was handed out."""
+    """One export, by model or by period. `blob` is the bundle, `verification` what the offline verifier
+    printed of it before it was handed out."""
 
     ledger_type: ClassVar[str] = "governance.audit_export"
     number = models.BigIntegerField(unique=True)

@@ -1,0 +1,1 @@
+"""What a bundle holds: which entries, and which files beside them."""

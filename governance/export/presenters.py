@@ -1,0 +1,54 @@
+"""Sentences of the audit trail about audit exports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.web.formats import instant, thousands
+from registry.links import model as model_link
+from registry.versions.models import RegisteredModel
+
+
+def _export(leaf: dict[str, Any]) -> str:
+    return f"audit export {leaf['data']['after']['number']}"
+
+
+def _about(leaf: dict[str, Any]) -> str | Link:
+    state = leaf["data"]["after"]
+    if state["model"] is None:
+        start, end = (datetime.fromisoformat(state[name]) for name in ("period_start", "period_end"))
+        return f"everything from {instant(start)} to {instant(end)}"
+    model = RegisteredModel.objects.filter(id=state["model"]).first()
+    if model is None:
+        return "a model"
+    page = model_link(model)
+    return Link(model.name, page) if page else model.name
+
+
+@sentence("governance.audit_export.requested")
+def requested(leaf: dict[str, Any]) -> Sentence:
+    """“… asked for audit export 16 of credit-default: “Yearly audit””."""
+    return Sentence.of("asked for ", _export(leaf), " of ", _about(leaf), f": “{leaf['personal']['reason']}”")
+
+
+@sentence("governance.audit_export.written")
+def written(leaf: dict[str, Any]) -> Sentence:
+    """“… wrote audit export 16 of credit-default, with 1,217 entries, bundle sha256:2051…”."""
+    state = leaf["data"]["after"]
+    holds = f", with {thousands(state['entries'])} entries, bundle {state['bundle']}"
+    return Sentence.of("wrote ", _export(leaf), " of ", _about(leaf), holds)
+
+
+@sentence("governance.audit_export.failed")
+def failed(leaf: dict[str, Any]) -> Sentence:
+    """“… recorded that audit export 16 failed: …”."""
+    message = leaf["data"]["after"]["details"]["message"]
+    return Sentence.of("recorded that ", _export(leaf), " failed: ", message)
+
+
+@sentence("governance.audit_export.cancelled")
+def cancelled(leaf: dict[str, Any]) -> Sentence:
+    """“… cancelled audit export 16”."""
+    return Sentence.of("cancelled ", _export(leaf))

@@ -1,0 +1,17 @@
+"""Reads of audit exports."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from countersign.actors import Actor
+from countersign.permissions import Permission
+from governance.export.models import AuditExport
+
+
+def exports_visible_to(actor: Actor) -> QuerySet[AuditExport]:
+    """Exports the actor may take away, newest first: those of the models of teams in which they may
+    export, all of them for who may export everything."""
+    teams = actor.teams_with(Permission.EXPORT)
+    condition = Q() if teams is None else Q(model__team__in=teams)
+    return AuditExport.objects.filter(condition).select_related("model", "job", "blob").order_by("-number")

@@ -1,0 +1,13 @@
+"""REST paths of audit exports."""
+
+from django.urls import path
+
+from governance.export import api
+
+API = "api/v1/exports"
+
+urlpatterns = [
+    path(API, api.ExportListView.as_view(), name="api-exports"),
+    path(f"{API}/<int:number>", api.ExportView.as_view(), name="api-export"),
+    path(f"{API}/<int:number>/bundle", api.BundleView.as_view(), name="api-export-bundle"),
+]
