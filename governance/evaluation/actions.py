@@ -14,7 +14,6 @@ from countersign.errors import Conflict, Invalid, Refused
 from countersign.jobs.actions import enqueue
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
-from countersign.verdicts import Verdict
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.suites import SUITES
 from governance.evaluation.verbs import (
@@ -25,6 +24,7 @@ from governance.evaluation.verbs import (
 )
 from governance.numbers import next_number
 from registry.datasets.models import DatasetVersion
+from registry.versions.actions.locks import lock_version, refuse_archived
 from registry.versions.models import ModelVersion
 
 EVALUATE = "governance.evaluate"
@@ -36,24 +36,17 @@ def request_evaluation(
     *, version: ModelVersion, dataset_version: DatasetVersion, actor: Actor, suite: str = DEFAULT_SUITE
 ) -> Evaluation:
     """Ask for a suite to be run on a version with a dataset version. The same request while one is waiting or
-    running gives that one. Raises Refused, Invalid (unknown suite; data that is not kept here or names no target)."""
+    running gives that one.
+
+    Raises Refused (permission; archived), Invalid (unknown suite; data that is not kept here or names no
+    target)."""
     if not (verdict := actor.may(Permission.EVALUATE, version.model.team_id)):
         raise Refused(verdict)
-    if suite not in SUITES:
-        raise Invalid("Nothing was started.", fields={"suite": [f"There is no suite “{suite}”. Known: {', '.join(SUITES)}."]})
-    if dataset_version.blob_id is None:
-        raise Invalid(
-            "Nothing was started.",
-            fields={"dataset_version": [f"{dataset_version} is kept elsewhere; upload its file to evaluate on it."]},
-        )
-    if not dataset_version.target or not dataset_version.positive_label:
-        raise Invalid(
-            "Nothing was started.",
-            fields={"dataset_version": [f"{dataset_version} names no target and positive label; register it with both."]},
-        )
-    ModelVersion.objects.select_for_update().get(id=version.id)
-    if version.archived_at:
-        raise Refused(Verdict.because("archived", "This version is archived. Restore it first."))
+    problems = _problems(suite, dataset_version)
+    if problems:
+        raise Invalid("Nothing was started.", fields=problems)
+    version = lock_version(version)
+    refuse_archived(version)
     waiting = Evaluation.objects.filter(
         version=version, dataset_version=dataset_version, suite=suite, state=EvaluationState.WAITING
     ).first()
@@ -83,6 +76,21 @@ def request_evaluation(
     return evaluation
 
 
+def _problems(suite: str, dataset_version: DatasetVersion) -> dict[str, list[str]]:
+    problems: dict[str, list[str]] = {}
+    if suite not in SUITES:
+        problems["suite"] = [f"There is no suite “{suite}”. Known: {', '.join(SUITES)}."]
+    if dataset_version.blob_id is None:
+        problems["dataset_version"] = [
+            f"{dataset_version} is kept elsewhere; upload its file to evaluate on it."
+        ]
+    elif not dataset_version.target or not dataset_version.positive_label:
+        problems["dataset_version"] = [
+            f"{dataset_version} names no target and positive label; register it with both."
+        ]
+    return problems
+
+
 def evidence_bytes(document: dict[str, Any]) -> bytes:
     """The canonical bytes of an evidence document (RFC 8785), whose SHA-256 is its digest."""
     return rfc8785.dumps(document)
@@ -109,10 +117,19 @@ def record_results(
 
 @transaction.atomic
 def record_failure(
-    *, evaluation: Evaluation, code: str, message: str, said: str, circumstances: dict[str, Any] | None, actor: Actor
+    *,
+    evaluation: Evaluation,
+    code: str,
+    message: str,
+    said: str,
+    circumstances: dict[str, Any] | None,
+    actor: Actor,
 ) -> Evaluation:
-    """Record why an evaluation failed, or (code `cancelled`) that it was cancelled. `said` is what the model's own
-    process said: its word, not ours. Raises Conflict when the evaluation has ended already."""
+    """Record why an evaluation failed, or (code `cancelled`) that it was cancelled. `said` is what the model's
+    own process said: its word, not ours.
+
+    The sentence may name values of the data (a class, a column), so the ledger holds the code alone and the
+    sentence as a personal value. Raises Conflict when the evaluation has ended already."""
     evaluation = _lock_waiting(evaluation)
     before = evaluation.ledger_state()
     cancelled = code == "cancelled"
@@ -128,14 +145,14 @@ def record_failure(
         subject=evaluation,
         actor=actor,
         before=before,
-        details={"message": message},
+        personal={"message": message},
     )
     return evaluation
 
 
 def _lock_waiting(evaluation: Evaluation) -> Evaluation:
     """Version, then evaluation: evidence is an ingredient of decisions, so its version row is locked first."""
-    ModelVersion.objects.select_for_update().get(id=evaluation.version_id)
+    lock_version(evaluation.version)
     locked = Evaluation.objects.select_for_update().get(id=evaluation.id)
     if locked.state != EvaluationState.WAITING:
         raise Conflict(f"Evaluation {locked.number} has {locked.state} already.", code="evaluation_ended")

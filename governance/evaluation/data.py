@@ -62,7 +62,8 @@ def read(
             table = pyarrow.parquet.read_table(path, use_threads=False)
     except pa.ArrowException as error:
         raise JobFailed(
-            "data_unreadable", f"The dataset's file cannot be read as {data_format}: {error}. Register it again."
+            "data_unreadable",
+            f"The dataset's file cannot be read as {data_format}: {error}. Register it again.",
         ) from error
     wanted = [*features, target, *sensitive_attributes]
     absent = [name for name in dict.fromkeys(wanted) if name not in table.column_names]
@@ -84,7 +85,8 @@ def read(
 def _labels(column: Any, target: str, positive_label: str) -> NDArray[np.int8]:
     if column.null_count:
         raise JobFailed(
-            "labels_missing", f"{column.null_count:,} rows have no “{target}”. Register the data without them."
+            "labels_missing",
+            f"{column.null_count:,} rows have no “{target}”. Register the data without them.",
         )
     texts = _as_text(column)
     classes = sorted(set(texts.tolist()))
@@ -110,7 +112,11 @@ def canonical_label(value: object) -> str:
 
 
 def _as_text(column: Any) -> NDArray[np.str_]:
-    values = column.to_pylist() if not pa.types.is_dictionary(column.type) else pc.cast(column, pa.string()).to_pylist()
+    values = (
+        column.to_pylist()
+        if not pa.types.is_dictionary(column.type)
+        else pc.cast(column, pa.string()).to_pylist()
+    )
     cache: dict[object, str] = {None: MISSING_GROUP}
     texts = []
     for value in values:

@@ -35,7 +35,9 @@ def evaluate_new_version(context: JobContext) -> dict[str, Any]:
     version = ModelVersion.objects.select_related("model").get(id=context.args["version"])
     with context.finishing() as result:
         result["evaluations"] = [
-            request_evaluation(version=version, dataset_version=used.dataset_version, actor=context.actor).number
+            request_evaluation(
+                version=version, dataset_version=used.dataset_version, actor=context.actor
+            ).number
             for used in version.inputs.filter(context="evaluation").select_related("dataset_version__dataset")
         ]
     return result
@@ -64,7 +66,7 @@ def evaluate(context: JobContext) -> dict[str, Any]:
 @on_failure(EVALUATE)
 def end_evaluation(job: Job, failure: JobFailed, actor: Actor) -> None:
     """The evaluation ends with its job, in the same transaction."""
-    evaluation = Evaluation.objects.get(id=job.args["evaluation"])
+    evaluation = Evaluation.objects.select_related("version").get(id=job.args["evaluation"])
     if evaluation.state == EvaluationState.WAITING:
         record_failure(
             evaluation=evaluation,
@@ -136,7 +138,9 @@ def _run(
                     positive_label=data_version.positive_label,
                     sensitive_attributes=data_version.sensitive_attributes,
                 )
-            context.step("Predicting in the sandbox", f"{data.rows:,} rows, level {isolation.level}", progress=0.3)
+            context.step(
+                "Predicting in the sandbox", f"{data.rows:,} rows, level {isolation.level}", progress=0.3
+            )
             outcome = predict(
                 artifact=path,
                 flavour=flavour,
@@ -158,18 +162,24 @@ def _run(
     if outcome.scores.shape[1] != 2 or positive not in classes:
         raise JobFailed(
             "not_binary",
-            f"The model gives {outcome.scores.shape[1]} scores a row for the classes {', '.join(classes) or 'unnamed'}; "
-            f"a binary classifier with the class “{data_version.positive_label}” was expected.",
+            f"The model gives {outcome.scores.shape[1]} scores a row for the classes "
+            f"{', '.join(classes) or 'unnamed'}; a binary classifier with the class "
+            f"“{data_version.positive_label}” was expected.",
         )
-    measured = measure_binary(
-        labels=data.labels,
-        scores=outcome.scores[:, classes.index(positive)],
-        threshold=float(version.signature.get("threshold") or DEFAULT_THRESHOLD),
-        favourable_is_positive=data_version.favourable_label == data_version.positive_label,
-        groups=data.groups,
-        seed=suite.seed,
-        draws=suite.draws,
-    )
+    threshold = version.signature.get("threshold")
+    try:
+        measured = measure_binary(
+            labels=data.labels,
+            scores=outcome.scores[:, classes.index(positive)],
+            threshold=DEFAULT_THRESHOLD if threshold is None else float(threshold),
+            # Where no outcome is declared the favourable one, being selected is being predicted positive.
+            favourable_is_positive=canonical_label(data_version.favourable_label or positive) == positive,
+            groups=data.groups,
+            seed=suite.seed,
+            draws=suite.draws,
+        )
+    except ValueError as error:
+        raise JobFailed("not_measurable", f"The data cannot be measured: {error}") from error
     context.step("Writing the evidence", progress=0.95)
     return (
         _results(evaluation, suite, measured, report),
@@ -209,6 +219,7 @@ def _results(
             "unlisted": list(report.unlisted),
             "reason": report.reason,
             "container": report.container,
+            "built_with": report.built_with,
         },
         **measured,
     }
@@ -229,7 +240,11 @@ def _circumstances(
         "results_of": str(evaluation.id),
         "isolation": isolation.as_dict(),
         "limits": limits.as_dict(),
-        "host": {"machine": platform.machine(), "kernel": platform.release(), "python": platform.python_version()},
+        "host": {
+            "machine": platform.machine(),
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+        },
         "rows": data.rows,
         "started_at": clock.stamp(started),
         "finished_at": clock.stamp(clock.now()),

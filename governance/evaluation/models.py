@@ -37,7 +37,9 @@ class Evaluation(Recorded):
     state = models.CharField(max_length=20, choices=EvaluationState.choices, default=EvaluationState.WAITING)
     failure_code = models.CharField(max_length=60, blank=True)
     failure = models.TextField(blank=True)
-    failure_said = models.TextField(blank=True)  # what the model's own process said, printable characters only
+    failure_said = models.TextField(
+        blank=True
+    )  # what the model's own process said, printable characters only
     results = models.BinaryField(null=True)
     results_digest = models.CharField(max_length=64, blank=True)
     circumstances = models.BinaryField(null=True)
@@ -59,9 +61,11 @@ class Evaluation(Recorded):
                 name="evaluation_finished_when_final",
                 condition=Q(state="waiting", finished_at__isnull=True)
                 | (~Q(state="waiting") & Q(finished_at__isnull=False)),
-            )
+            ),
         ]
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["version", "-number"], name="evaluation_of_version")]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["version", "-number"], name="evaluation_of_version")
+        ]
 
     def __str__(self) -> str:
         return f"evaluation {self.number} of {self.version}"
@@ -86,5 +90,7 @@ class Evaluation(Recorded):
             "state": self.state,
             "failure_code": self.failure_code,
             "results_digest": f"sha256:{self.results_digest}" if self.results_digest else None,
-            "circumstances_digest": f"sha256:{self.circumstances_digest}" if self.circumstances_digest else None,
+            "circumstances_digest": f"sha256:{self.circumstances_digest}"
+            if self.circumstances_digest
+            else None,
         }

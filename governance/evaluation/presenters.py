@@ -12,14 +12,19 @@ from governance.evaluation.models import Evaluation
 
 def _link(leaf: dict[str, Any]) -> Link | str:
     evaluation = (
-        Evaluation.objects.filter(id=leaf["subject"]["ref"]).defer("results", "circumstances")
-        .select_related("version__model").first()
+        Evaluation.objects.filter(id=leaf["subject"]["ref"])
+        .defer("results", "circumstances")
+        .select_related("version__model")
+        .first()
     )
     if evaluation is None:
         return "an evaluation"
     return Link(
         f"evaluation {evaluation.number} of {evaluation.version}",
-        reverse("governance:evaluation", args=[evaluation.version.model.name, evaluation.version.number, evaluation.number]),
+        reverse(
+            "governance:evaluation",
+            args=[evaluation.version.model.name, evaluation.version.number, evaluation.number],
+        ),
     )
 
 
@@ -38,7 +43,7 @@ def succeeded(leaf: dict[str, Any]) -> Sentence:
 @sentence("governance.evaluation.failed")
 def failed(leaf: dict[str, Any]) -> Sentence:
     """“… recorded that evaluation 3 failed: …”."""
-    return Sentence.of("recorded that ", _link(leaf), " failed: ", leaf["data"]["after"]["details"]["message"])
+    return Sentence.of("recorded that ", _link(leaf), " failed: ", leaf["personal"]["message"])
 
 
 @sentence("governance.evaluation.cancelled")

@@ -22,7 +22,5 @@ register_converter(EvidencePart, "evidence")
 urlpatterns = [
     path("api/v1/evaluations", api.EvaluationListView.as_view(), name="api-evaluations"),
     path("api/v1/evaluations/<int:number>", api.EvaluationView.as_view(), name="api-evaluation"),
-    path(
-        "api/v1/evaluations/<int:number>/<evidence:part>", api.EvidenceView.as_view(), name="api-evidence"
-    ),
+    path("api/v1/evaluations/<int:number>/<evidence:part>", api.EvidenceView.as_view(), name="api-evidence"),
 ]

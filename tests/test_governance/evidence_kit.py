@@ -1,0 +1,297 @@
+"""Evidence for tests: a credit model, labelled data, and evaluations that ended.
+
+    world = credit_world()                                  # team, people, model, version 1, data
+    evaluation = make_evidence(world.version, world.data, actor=world.maker)
+
+The measures are real (the engine ran on scores made here); only the model that gives the scores is left out,
+since that costs seconds. Tests of the job itself run real models in the sandbox.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from django.db import connection, transaction
+
+from countersign.accounts.models import Team, User
+from countersign.actors import Actor
+from countersign.jobs import runner
+from countersign.jobs.handlers import JobContext, JobFailed
+from countersign.jobs.models import JobState
+from countersign.permissions import Role
+from governance.environments.actions import create_environment
+from governance.environments.models import Environment
+from governance.evaluation.actions import record_results, request_evaluation
+from governance.evaluation.measures import measure_binary
+from governance.evaluation.models import Evaluation
+from governance.profiles.actions import set_profile
+from registry.datasets.descriptors import Descriptor
+from registry.datasets.models import DatasetVersion
+from registry.versions.models import ModelVersion, RegisteredModel
+from tests.factories import registry as make
+from tests.factories.people import actor_for, make_team, make_user
+
+DESCRIPTOR = Descriptor(
+    target="default",
+    positive_label="1",
+    favourable_label="0",
+    sensitive_attributes=("sex", "age_band"),
+    row_key="row_key",
+    licence="CC-BY-4.0",
+    source="A test",
+)
+AGE_BANDS = ("21 to 25", "26 to 35", "36 to 59", "60 and over")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A credit model with one version, the data it is measured on, and the people around it."""
+
+    team: Team
+    maker_user: User
+    maker: Actor
+    model: RegisteredModel
+    version: ModelVersion
+    data: DatasetVersion
+
+    def user(self, *roles: Role, full_name: str = "") -> User:
+        """Somebody with these roles in the team."""
+        return make_user(full_name=full_name, roles=[(role, self.team) for role in roles])
+
+
+def credit_world(*, name: str = "credit-default", tier: str | None = None) -> World:
+    """The world; `tier` gives the model its risk tier."""
+    team = make_team("Risk")
+    user = make_user("mara", full_name="Mara Maker", roles=[(Role.CONTRIBUTOR, team), (Role.OWNER, team)])
+    maker = actor_for(user, via="rest")
+    model = make.make_model(team, actor=maker, name=name)
+    version = make.make_version(model, actor=maker)
+    data = make.make_dataset_version(
+        make.make_dataset(team, actor=maker, name="holdout"),
+        actor=maker,
+        content=labelled_parquet(),
+        descriptor=DESCRIPTOR,
+    )
+    if tier:
+        set_profile(model=model, risk_tier=tier, purpose="Ranks accounts.", tier_reason="", actor=maker)
+    return World(team, user, maker, model, version, data)
+
+
+def make_production() -> Environment:
+    """The environment at the end of a model's journey."""
+    return create_environment(
+        name="Production", slug="production", position=30, alias="production", actor=Actor.system()
+    )
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    """A Parquet file of these columns."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+@cache
+def labelled_parquet(rows: int = 400, seed: int = 1) -> bytes:
+    """Labelled data with two features, the target and two sensitive attributes."""
+    drawn = _drawn(rows, seed)
+    return parquet(
+        {
+            "row_key": [f"r{row}" for row in range(rows)],
+            "credit_limit": drawn["limit"],
+            "bill_amount": drawn["bill"],
+            "sex": drawn["sex"],
+            "age_band": drawn["age_band"],
+            "default": drawn["label"],
+        }
+    )
+
+
+def _drawn(rows: int, seed: int) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    limit, bill = random.normal(50, 12, rows).round(), random.normal(20, 8, rows).round()
+    risk = 1 / (1 + np.exp((limit - 2 * bill + 4) / 8))
+    return {
+        "limit": limit.astype(int),
+        "bill": bill.astype(int),
+        "risk": risk,
+        "label": (random.random(rows) < risk).astype(int),
+        "sex": random.choice(["f", "m"], rows).tolist(),
+        "age_band": random.choice(AGE_BANDS, rows, p=[0.25, 0.35, 0.37, 0.03]).tolist(),
+    }
+
+
+def measured(
+    rows: int = 1200, *, seed: int = 5, signal: float = 1.0, threshold: float = 0.3
+) -> dict[str, Any]:
+    """What the engine measures on scores that know `signal` (0 to 1) of the risk."""
+    drawn = _drawn(rows, seed)
+    scores = signal * drawn["risk"] + (1 - signal) * np.random.default_rng(seed + 1).random(rows)
+    return measure_binary(
+        labels=drawn["label"],
+        scores=np.clip(scores, 0, 1),
+        threshold=threshold,
+        favourable_is_positive=False,
+        groups={name: np.array(drawn[name], dtype=np.str_) for name in ("sex", "age_band")},
+        seed=7,
+        draws=200,
+    )
+
+
+_measured = cache(measured)
+
+
+def results_of(evaluation: Evaluation, measures: dict[str, Any]) -> dict[str, Any]:
+    """A results document as the job writes it."""
+    version, data = evaluation.version, evaluation.dataset_version
+    return {
+        "schema": "countersign/evaluation-results/1",
+        "source": "computed",
+        "version": {
+            "model": version.model.name,
+            "number": version.number,
+            "digest": f"sha256:{version.digest}",
+            "flavour": version.flavour,
+        },
+        "dataset": {
+            "name": data.dataset.name,
+            "number": data.number,
+            "digest": f"sha256:{data.digest}",
+            "rows": measures["n"],
+            "target": data.target,
+            "positive_label": data.positive_label,
+            "favourable_label": data.favourable_label,
+            "sensitive_attributes": list(data.sensitive_attributes),
+        },
+        "suite": {"name": evaluation.suite, "revision": evaluation.suite_revision},
+        "seed": 20_260,
+        "scan": {
+            "verdict": "clean",
+            "names": ["sklearn.linear_model._logistic.LogisticRegression"],
+            "unlisted": [],
+            "reason": "All 1 names in the file are on the reviewed list.",
+            "container": "zip",
+            "built_with": "1.9.1",
+        },
+        **measures,
+    }
+
+
+CIRCUMSTANCES: dict[str, Any] = {
+    "schema": "countersign/evaluation-circumstances/1",
+    "isolation": {
+        "level": 2,
+        "layers": ["limits", "no_new_privileges", "other_user", "seccomp", "landlock"],
+        "kernel": "Linux 6.1",
+        "landlock_abi": 4,
+        "refused": ["bubblewrap: it is not installed."],
+    },
+    "limits": {"memory_bytes": 4 << 30, "cpu_seconds": 300, "wall_seconds": 600.0},
+    "host": {"machine": "x86_64", "kernel": "6.1", "python": "3.11.7"},
+    "libraries": {"numpy": "2.4.6", "scikit-learn": "1.9.1"},
+    "wall_seconds": 3.2,
+    "cpu_seconds": 2.5,
+    "peak_rss_bytes": 240_000_000,
+    "load_seconds": 0.02,
+    "import_seconds": 1.4,
+    "latency": {"batches": 1, "median_seconds": 0.01, "rows_per_second": 90000.0},
+    "log": "",
+    "log_bytes": 0,
+    "strays": 0,
+}
+
+
+def make_evidence(
+    version: ModelVersion,
+    data: DatasetVersion,
+    *,
+    actor: Actor,
+    isolation: int = 2,
+    **measuring: Any,
+) -> Evaluation:
+    """An evaluation that succeeded, by the product's own actions."""
+    evaluation = request_evaluation(version=version, dataset_version=data, actor=actor)
+    results = results_of(evaluation, _measured(**measuring))
+    circumstances = CIRCUMSTANCES | {
+        "evaluation": evaluation.number,
+        "rows": results["n"],
+        "isolation": CIRCUMSTANCES["isolation"] | {"level": isolation},
+    }
+    with _running(evaluation) as context, context.finishing():
+        ended = record_results(
+            evaluation=evaluation, results=results, circumstances=circumstances, actor=context.actor
+        )
+    return ended
+
+
+def make_failed(
+    version: ModelVersion,
+    data: DatasetVersion,
+    *,
+    actor: Actor,
+    code: str = "cannot_load",
+    message: str = "The model could not be loaded. Export it again and upload it as a new version.",
+    said: str = "ModuleNotFoundError: No module named 'secret'",
+) -> Evaluation:
+    """An evaluation that failed, with its job."""
+    evaluation = request_evaluation(version=version, dataset_version=data, actor=actor)
+    with _running(evaluation) as context:
+        runner._end(context.job, context.actor, JobFailed(code, message, said=said), JobState.FAILED)
+    evaluation.refresh_from_db()
+    return evaluation
+
+
+@contextmanager
+def _running(evaluation: Evaluation) -> Iterator[JobContext]:
+    job = runner.claim(evaluation.job_id)
+    assert job is not None
+    yield JobContext(job, runner.actor_of(job))
+
+
+def without_target(descriptor: Descriptor = DESCRIPTOR) -> Descriptor:
+    """A description that names neither target nor label."""
+    return replace(descriptor, target="", positive_label="", favourable_label="")
+
+
+def snapshot() -> dict[str, int]:
+    """How many rows each table of the domain has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' "
+            "AND relname ~ '^(registry|governance|jobs|blobs|ledger)_' ORDER BY 1"
+        )
+        counts = {}
+        for (table,) in cursor.fetchall():
+            cursor.execute(f'SELECT count(*) FROM "{table}"')
+            counts[table] = cursor.fetchone()[0]
+        return counts
+
+
+@contextmanager
+def nothing_changes() -> Iterator[None]:
+    """Assert that no row comes or goes inside."""
+    before = snapshot()
+    yield
+    assert snapshot() == before
+
+
+@contextmanager
+def broken_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A ledger whose INSERT fails in the database, as on a full disk; and nothing may then have changed."""
+    from countersign.ledger import append
+
+    before = snapshot()
+    with monkeypatch.context() as patched:
+        patched.setattr(append, "_INSERT", "INSERT INTO ledger_entry (canonical) VALUES (%s), (NULL)")
+        with pytest.raises(Exception, match="null value in column"), transaction.atomic():
+            yield
+    assert snapshot() == before
