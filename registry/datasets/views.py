@@ -24,7 +24,11 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
         found = found.filter(name__icontains=q)
     datasets, window = window_of(request, found, order_by=("-pk",))
     newest: dict[object, DatasetVersion] = {}
-    for version in DatasetVersion.objects.filter(dataset__in=datasets).order_by("dataset_id", "-number").distinct("dataset_id"):
+    for version in (
+        DatasetVersion.objects.filter(dataset__in=datasets)
+        .order_by("dataset_id", "-number")
+        .distinct("dataset_id")
+    ):
         newest[version.dataset_id] = version
     context = {
         "rows": [(dataset, newest.get(dataset.pk)) for dataset in datasets],
@@ -59,7 +63,9 @@ def _render(request: HttpRequest, version: DatasetVersion) -> HttpResponse:
     context = {
         "dataset": version.dataset,
         "version": version,
-        "columns": [(column, roles.get(column["name"], ""), column["name"] in sensitive) for column in version.columns],
+        "columns": [
+            (column, roles.get(column["name"], ""), column["name"] in sensitive) for column in version.columns
+        ],
         "versions": version.dataset.versions.order_by("-number"),
         "trained": version.trained.select_related("version__model").order_by("-version__created_at")[:50],
     }

@@ -32,5 +32,7 @@ def _short(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
 
 register(
     page="registry.version",
-    panel=Panel(name="lineage", order=60, area="main", template="registry/panels/lineage.html", context=_short),
+    panel=Panel(
+        name="lineage", order=60, area="main", template="registry/panels/lineage.html", context=_short
+    ),
 )

@@ -1,5 +1,5 @@
-"""Columns that higher layers add to the tables of models and versions: the registry knows nothing of approval, yet
-its lists show it."""
+"""Columns that higher layers add to the tables of models and versions: the registry knows nothing of
+approval, yet its lists show it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Cells = Callable[[Sequence[Any]], Mapping[UUID, SafeString]]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`cells(rows)` gives the HTML of each row's cell by the row's id, with a bounded number of queries for all."""
+    """`cells(rows)` gives the HTML of each row's cell by the row's id, with a bounded number of queries for
+    all."""
 
     title: str
     order: int

@@ -97,5 +97,6 @@ def contributors_digests(versions: Sequence[ModelVersion]) -> dict[UUID, str]:
     for one in Contributor.objects.filter(version__in=versions):
         people[one.version_id].append(one)
     return {
-        ref: canonical.digest(contributors_document(made)).removeprefix("sha256:") for ref, made in people.items()
+        ref: canonical.digest(contributors_document(made)).removeprefix("sha256:")
+        for ref, made in people.items()
     }

@@ -30,15 +30,23 @@ VERSIONS_SHOWN = 25
 def model_list(request: HttpRequest) -> HttpResponse:
     """Registered models the actor may see, newest first; `?q=`, `?team=`, `?archived=1` narrow the list."""
     actor = actor_of_request(request)
-    q, team, archived = request.GET.get("q", "").strip(), request.GET.get("team", ""), request.GET.get("archived") == "1"
+    q, team, archived = (
+        request.GET.get("q", "").strip(),
+        request.GET.get("team", ""),
+        request.GET.get("archived") == "1",
+    )
     found = models_visible_to(actor).filter(archived_at__isnull=not archived)
     if q:
-        found = found.filter(Q(name__icontains=q) | Q(description__icontains=q) | Q(versions__digest__startswith=q)).distinct()
+        found = found.filter(
+            Q(name__icontains=q) | Q(description__icontains=q) | Q(versions__digest__startswith=q)
+        ).distinct()
     if team:
         found = found.filter(team__slug=team)
     models, window = window_of(request, found, order_by=("-pk",))
     newest: dict[Any, int] = {}
-    for version in ModelVersion.objects.filter(model__in=models).order_by("model_id", "-number").distinct("model_id"):
+    for version in (
+        ModelVersion.objects.filter(model__in=models).order_by("model_id", "-number").distinct("model_id")
+    ):
         newest[version.model_id] = version.number
     teams = actor.teams_with(Permission.SEE)
     context = {
@@ -71,11 +79,16 @@ def model_page(request: HttpRequest, name: str) -> HttpResponse:
         version.model = model
     context = {
         "model": model,
-        "rows": [(version, aliases.get(version.pk, []), cells) for version, cells in columns.cells("versions", versions)],
+        "rows": [
+            (version, aliases.get(version.pk, []), cells)
+            for version, cells in columns.cells("versions", versions)
+        ],
         "titles": columns.titles("versions"),
         "window": window,
         "tags": list(model.tags.filter(version__isnull=True).order_by("key")),
-        "activity": trail(actor=actor, filters=Filters(subject_type=model.ledger_type, subject_ref=model.pk), limit=8),
+        "activity": trail(
+            actor=actor, filters=Filters(subject_type=model.ledger_type, subject_ref=model.pk), limit=8
+        ),
         "may_register": actor.holds(Permission.REGISTER, model.team_id),
         "host": request.build_absolute_uri("/").rstrip("/"),
     }

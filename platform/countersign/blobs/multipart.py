@@ -23,6 +23,7 @@ from django.http.response import HttpResponseBase
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from rest_framework.parsers import JSONParser, MultiPartParser
 
 from countersign.blobs.bodies import READ, announced_size, cut, reader_of
 from countersign.blobs.store import Incoming, discard, receive
@@ -264,8 +265,10 @@ class BlobUploadHandler(FileUploadHandler):
 
 
 class TakesParts:
-    """Mixin of REST views that take multipart bodies, before APIView. It must come before authentication: to
-    check the CSRF token of a session, Django reads the body."""
+    """Mixin of REST views that take multipart bodies, before APIView. The handler is set before
+    authentication: to check the CSRF token of a session, Django reads the body."""
+
+    parser_classes = (MultiPartParser, JSONParser)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         request.upload_handlers = [BlobUploadHandler(request)]
