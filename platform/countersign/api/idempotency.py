@@ -2,7 +2,7 @@
 
 Rule. A key belongs to the actor who sent it and lives for 24 hours. What makes a request the same is a keyed
 digest of method, path and query, media type and body; a body that is not JSON is streamed and not read ahead,
-so there Content-Length and the header Content-Digest or X-Content-SHA256 stand for it. The answer is stored
+so there Content-Length and the header Content-Digest or Content-SHA256 stand for it. The answer is stored
 in the same transaction as what the request did, so a crash leaves both or neither. Only a success is stored:
 a refused or wrong request changed nothing and may be sent again with the same key. A handler whose answer
 holds a secret is not decorated.
@@ -31,7 +31,7 @@ from countersign.errors import Conflict, CountersignError, Invalid
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
-_BODY_DIGESTS = ("Content-Length", "Content-Digest", "X-Content-SHA256")
+_BODY_DIGESTS = ("Content-Length", "Content-Digest", "Content-SHA256")
 _FORGOTTEN_AT_ONCE = 100
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
