@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from countersign.actors import Actor
+from countersign.blobs.actions import release_first
 from countersign.ledger import visibility
 from countersign.permissions import Permission
 from countersign.web import navigation
@@ -31,7 +32,8 @@ from registry.models import (
 )
 from registry.runs import presenters as runs_presenters  # noqa: F401
 from registry.runs import verbs as runs_verbs  # noqa: F401
-from registry.versions import jobs, presenters, verbs  # noqa: F401
+from registry.versions import presenters, verbs  # noqa: F401
+from registry.versions.actions import abandon_expired_uploads
 
 RECORDED: tuple[Any, ...] = (
     Alias,
@@ -50,6 +52,7 @@ RECORDED: tuple[Any, ...] = (
 def wire() -> None:
     """Called once, when Django is ready: who may read the audit trail of a team may read entries about its
     things."""
+    release_first(abandon_expired_uploads)
     navigation.register(label="Models", url_name="registry:models", order=20, key="m")
     navigation.register(label="Data", url_name="registry:datasets", order=30, key="d")
     for model in RECORDED:

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
+from django.http import HttpRequest
 from django.test import RequestFactory
 
 from countersign.blobs.multipart import (
@@ -20,7 +19,6 @@ from countersign.blobs.multipart import (
     boundary_of,
     parse_multipart,
     read_parts,
-    takes_parts,
 )
 from countersign.blobs.storage import storage
 from countersign.errors import CountersignError, Invalid, TooLarge
@@ -230,27 +228,6 @@ def test_a_body_in_chunks_is_read_from_the_server() -> None:
 def test_what_is_no_multipart_is_refused() -> None:
     with pytest.raises(Invalid, match="multipart"):
         read_parts(RequestFactory().post("/", b"{}", content_type="application/json"))
-
-
-@takes_parts
-def page(request: HttpRequest) -> HttpResponse:
-    """A page that takes files."""
-    return HttpResponse(",".join(file.path for _, file in read_parts(request).files))
-
-
-def test_a_page_checks_the_csrf_token_of_the_streamed_form() -> None:
-    asked = RequestFactory().get("/")
-    token = get_token(asked)
-    with_token = part('Content-Disposition: form-data; name="csrfmiddlewaretoken"', token.encode())
-    body = with_token + file_part("a", b"1") + END
-    request = request_with(body)
-    request.COOKIES["csrftoken"] = asked.META["CSRF_COOKIE"]
-    request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined]
-    assert page(request).content == b"a"
-    forged = request_with(file_part("a", b"1") + END)
-    forged.COOKIES["csrftoken"] = asked.META["CSRF_COOKIE"]
-    forged._dont_enforce_csrf_checks = False  # type: ignore[attr-defined]
-    assert page(forged).status_code == 403
 
 
 def test_errors_are_of_ours() -> None:

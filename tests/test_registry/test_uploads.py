@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from countersign.blobs.actions import collect_unreferenced
 from countersign.blobs.models import Blob
 from countersign.errors import Conflict, CountersignError, Invalid, NoRoom, NotFound, Refused, TooLarge
 from countersign.permissions import Role
@@ -224,3 +225,15 @@ def test_where_the_ledger_cannot_be_written_the_upload_stays_open(monkeypatch: p
     with broken_ledger(monkeypatch):
         actions.finalise_upload(upload=upload, actor=maker)
     assert actions.finalise_upload(upload=upload, actor=maker).number == 1
+
+
+def test_the_collector_closes_what_nobody_finished_and_takes_its_bytes(settings: Any) -> None:
+    team, maker = make.make_makers()
+    upload = actions.open_upload(model=make.make_model(team, actor=maker), metadata={}, actor=maker)
+    actions.put_file(upload=upload, path="a", incoming=make.incoming(b"given up"), actor=maker)
+    kept = make.make_version(upload.model, actor=maker).files.get().blob
+    settings.CLOCK_OFFSET_SECONDS = 6 * 86_400
+    assert collect_unreferenced().blobs == 0
+    settings.CLOCK_OFFSET_SECONDS = 8 * 86_400
+    assert collect_unreferenced().blobs == 1
+    assert list(Blob.objects.all()) == [kept]

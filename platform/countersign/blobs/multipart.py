@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -19,10 +18,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParserError
-from django.http.response import HttpResponseBase
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from rest_framework.parsers import JSONParser, MultiPartParser
 
 from countersign.blobs.bodies import READ, announced_size, cut, reader_of
@@ -275,23 +272,9 @@ class TakesParts:
         return super().initialize_request(request, *args, **kwargs)  # type: ignore[misc]
 
 
-def takes_parts(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """The same for a page. It stands below the decorator that checks who asks, so that nobody else's body is
-    read; the CSRF token is then checked here, since the middleware would read the body before the handler is
-    set."""
-    protected = csrf_protect(view)
-
-    @wraps(view)
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        request.upload_handlers = [BlobUploadHandler(request)]
-        return protected(request, *args, **kwargs)
-
-    return csrf_exempt(wrapper)
-
-
 def read_parts(request: HttpRequest) -> Parts:
-    """The multipart body of a POST that was announced by TakesParts or `takes_parts`. Call it once, after the
-    permission is checked. Raises Invalid (bad_multipart, upload_cut), TooLarge, NoRoom."""
+    """The multipart body of a POST to a view that is TakesParts. Call it once, after the permission is
+    checked. Raises Invalid (bad_multipart, upload_cut), TooLarge, NoRoom."""
     if request.content_type != "multipart/form-data":
         raise Invalid("Send this as multipart/form-data.", code="bad_multipart")
     if (size := announced_size(request)) is None:  # in chunks: Django would take the body for empty
