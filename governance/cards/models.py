@@ -12,8 +12,8 @@ from registry.versions.models import ModelVersion
 
 
 class CardRevision(Recorded):
-    """One revision of a version's card. `sections` maps a section id to its written Markdown text; `digest` is
-    the SHA-256 of the canonical form of the sections."""
+    """One revision of a version's card. `sections` maps a section id to its written Markdown text; `digest`
+    is the SHA-256 of the canonical form of the sections."""
 
     ledger_type: ClassVar[str] = "governance.card_revision"
     version = models.ForeignKey(ModelVersion, on_delete=models.RESTRICT, related_name="card_revisions")

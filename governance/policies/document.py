@@ -8,8 +8,8 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class RequiredSignOff:
-    """One signature a policy asks for. `independent`: the signer holds no contributor or owner role in the model's
-    team (separation of duties S3)."""
+    """One signature a policy asks for. `independent`: the signer holds no contributor or owner role in the
+    model's team (separation of duties S3)."""
 
     key: str
     title: str
@@ -42,8 +42,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """A whole policy. `digest` is the SHA-256 (hex) of the canonical form of what was parsed, so that comments and
-    line breaks of the YAML change nothing."""
+    """A whole policy. `digest` is the SHA-256 (hex) of the canonical form of what was parsed, so that
+    comments and line breaks of the YAML change nothing."""
 
     name: str
     risk_tier: str

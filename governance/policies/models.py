@@ -25,7 +25,9 @@ class Policy(Recorded):
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["risk_tier", "environment"], name="policy_of_tier_and_environment")
+            models.UniqueConstraint(
+                fields=["risk_tier", "environment"], name="policy_of_tier_and_environment"
+            )
         ]
 
     def __str__(self) -> str:
@@ -67,6 +69,20 @@ class PolicyRevision(Recorded):
             models.CheckConstraint(
                 name="policy_put_in_force_by_another",
                 condition=Q(author__isnull=True) | Q(approved_by__isnull=True) | ~Q(author=F("approved_by")),
+            ),
+            models.CheckConstraint(
+                name="policy_in_force_was_approved",
+                condition=Q(state="draft", approved_by__isnull=True, in_force_from__isnull=True)
+                | (
+                    ~Q(state="draft")
+                    & Q(in_force_from__isnull=False)
+                    & (Q(author__isnull=True) | Q(approved_by__isnull=False))
+                ),
+            ),
+            models.CheckConstraint(
+                name="policy_superseded_has_an_end",
+                condition=Q(state="superseded", in_force_until__isnull=False)
+                | (~Q(state="superseded") & Q(in_force_until__isnull=True)),
             ),
         ]
 

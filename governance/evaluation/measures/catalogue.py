@@ -226,3 +226,28 @@ FAIRNESS = _gathered(
         "The highest true-positive rate of any group minus the lowest.",
     ),
 )
+
+#: Below these a group's measures swing too far to judge it by.
+MIN_ROWS = 100
+MIN_POSITIVES = 30
+
+#: What a policy may demand of each group by itself: the keys of `metrics` in an entry of `groups`.
+GROUP_METRICS = {
+    name: METRICS[name]
+    for name in (
+        "roc_auc",
+        "selection_rate",
+        "recall",
+        "false_positive_rate",
+        "precision",
+        "accuracy",
+        "base_rate",
+    )
+}
+
+#: What a policy may demand of the distance between groups. The signed differences are left out: a limit on
+#: one side of them would pass the groups that lie on the other.
+FAIRNESS_RULES = {
+    name: FAIRNESS[name]
+    for name in ("selection_rate_ratio", "true_positive_rate_gap", "equalised_odds_difference")
+}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from governance.evaluation.measures import table as tables
+from governance.evaluation.measures.catalogue import MIN_POSITIVES, MIN_ROWS
 from governance.evaluation.measures.estimate import (
     Estimate,
     FloatArray,
@@ -19,10 +20,6 @@ from governance.evaluation.measures.estimate import (
 )
 from governance.evaluation.measures.ranking import roc_auc
 from governance.evaluation.measures.rows import checked_group
-
-#: Below these a group's measures swing too far to judge it by.
-MIN_ROWS = 100
-MIN_POSITIVES = 30
 
 #: An attribute with more values is a number or an identifier, and needs bands before it has groups.
 MAX_GROUPS = 200

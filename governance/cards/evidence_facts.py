@@ -1,0 +1,152 @@
+"""Facts of a card that an evaluation measured: each number with its interval, as the evidence has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.urls import reverse
+
+from countersign.web.formats import duration, plural, score, size, thousands
+from governance.cards.absence import Absence
+from governance.cards.facts import Drawn, Fact, MeasuredRow, Source
+from governance.evaluation.measures.catalogue import (
+    FAIRNESS,
+    FAIRNESS_RULES,
+    METRICS,
+    MIN_POSITIVES,
+    MIN_ROWS,
+)
+from governance.evaluation.models import Evaluation
+from registry import links
+
+
+def source_of(evaluation: Evaluation) -> Source:
+    """An evaluation as the source of a number."""
+    version = evaluation.version
+    return Source(
+        f"evaluation {evaluation.number}",
+        reverse("governance:evaluation", args=[version.model.name, version.number, evaluation.number]),
+    )
+
+
+def _evaluation_data(evaluation: Evaluation) -> Drawn:
+    source = source_of(evaluation)
+    results, used = evaluation.results_document, evaluation.dataset_version
+    data = results["dataset"]
+    page = links.dataset_version(used)
+    trained = evaluation.version.inputs.filter(
+        context="training", dataset_version__digest=used.digest
+    ).exists()
+    declared = ", ".join(data["sensitive_attributes"])
+    facts = [
+        Fact("Data", f"{data['name']} {data['number']}", source, page),
+        Fact("Digest", data["digest"], source),
+        Fact(
+            "Rows",
+            f"{thousands(data['rows'])}, of which {thousands(results['positives'])} positive",
+            source,
+        ),
+        Fact(
+            "Independent",
+            "No: the version was trained on it." if trained else "Not among the training data.",
+            source,
+        ),
+        Fact("Compared by", declared, source)
+        if declared
+        else Fact(
+            "Compared by",
+            "The dataset declares no sensitive attribute.",
+            source,
+            absence=Absence.NONE_DECLARED,
+        ),
+    ]
+    return Drawn(source, tuple(facts))
+
+
+def _performance(evaluation: Evaluation) -> Drawn:
+    source = source_of(evaluation)
+    results = evaluation.results_document
+    rows = tuple(MeasuredRow.of(METRICS[name], results["metrics"].get(name)) for name in METRICS)
+    return Drawn(source, (Fact("Threshold", score(results["threshold"]), source),), rows)
+
+
+def _fairness(evaluation: Evaluation) -> Drawn:
+    source = source_of(evaluation)
+    entries = evaluation.results_document.get("fairness", [])
+    if not entries:
+        note = "The dataset declares no sensitive attribute, so no groups were compared."
+        return Drawn(source, (Fact("Compared by", note, source, absence=Absence.NONE_DECLARED),))
+    rows: list[MeasuredRow] = []
+    small: list[Fact] = []
+    for entry in entries:
+        attribute, against = entry["attribute"], entry["reference"] or ""
+        for group in entry["groups"]:
+            if group["status"] == "measured":
+                row = MeasuredRow.of(
+                    FAIRNESS["selection_rate_ratio"],
+                    group["selection_rate_ratio"],
+                    attribute=attribute,
+                    group=group["group"],
+                    against=against,
+                )
+                rows.append(row)
+            elif group["status"] == "insufficient":
+                need = f"{plural(group['n'], 'row')}; {MIN_ROWS} with {MIN_POSITIVES} positives are needed"
+                label = f"{attribute}: {group['group']}"
+                small.append(Fact(label, need, source, absence=Absence.INSUFFICIENT))
+        rows += [
+            MeasuredRow.of(FAIRNESS[name], entry[name], attribute=attribute)
+            for name in FAIRNESS_RULES
+            if name != "selection_rate_ratio"
+        ]
+    return Drawn(source, tuple(small), tuple(rows))
+
+
+def _robustness(evaluation: Evaluation) -> Drawn:
+    source = source_of(evaluation)
+    scan = evaluation.results_document["scan"]
+    isolation = evaluation.circumstances_document.get("isolation", {})
+    facts = (
+        Fact("Scan", f"{scan['verdict'].replace('_', ' ')}: {scan['reason']}", source),
+        Fact("Isolation it ran in", f"level {isolation.get('level', 'not recorded')}", source),
+        Fact(
+            "Missing and noisy input",
+            "The suite has no robustness measure.",
+            source,
+            absence=Absence.NOT_MEASURED,
+        ),
+    )
+    return Drawn(source, facts)
+
+
+def _footprint(evaluation: Evaluation) -> Drawn:
+    source = source_of(evaluation)
+    ran = evaluation.circumstances_document
+    facts = (
+        Fact(
+            "Artifact", size(evaluation.version.size), Source("manifest", links.version(evaluation.version))
+        ),
+        Fact(
+            "Scoring",
+            f"{duration(ran.get('wall_seconds'))} for {thousands(ran.get('rows'))} rows, loading included",
+            source,
+        ),
+        Fact("Processor time", duration(ran.get("cpu_seconds")), source),
+        Fact("Most memory", size(ran.get("peak_rss_bytes")), source),
+        Fact(
+            "Energy",
+            "The suite has no energy measure. Nothing is claimed.",
+            source,
+            absence=Absence.NOT_MEASURED,
+        ),
+    )
+    return Drawn(source, facts)
+
+
+DRAWERS: dict[str, Callable[[Evaluation], Drawn]] = {
+    "evaluation_data": _evaluation_data,
+    "performance": _performance,
+    "fairness": _fairness,
+    "robustness": _robustness,
+    "footprint": _footprint,
+}

@@ -1,0 +1,115 @@
+"""Reads of model cards: the newest revision, who wrote which section, what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from countersign.actors import Actor
+from governance.cards.absence import Absence
+from governance.cards.drawn import absences
+from governance.cards.models import CardRevision
+from governance.cards.sections import Section, required_at
+from governance.cards.texts import not_applicable_reason
+from governance.evaluation.models import Evaluation
+from governance.evaluation.queries import latest_evidence
+from registry.versions.models import ModelVersion
+from registry.versions.queries import models_visible_to
+
+
+@dataclass(frozen=True, slots=True)
+class SectionStanding:
+    """A section of a version's card: complete, or open with what is absent. `reason` is why a written
+    section does not apply, which counts as complete."""
+
+    section: Section
+    absence: Absence | None
+    reason: str | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is open in it."""
+        return self.absence is None
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How far a card is for a risk tier. `missing` are the required sections that are open."""
+
+    done: int
+    required: int
+    missing: list[Section]
+
+    @property
+    def percent(self) -> int:
+        """Whole per cent; 100 only when nothing is open."""
+        return 100 * self.done // self.required if self.required else 100
+
+
+def revisions_of(version: ModelVersion) -> QuerySet[CardRevision]:
+    """All revisions of a version's card, newest first."""
+    return CardRevision.objects.filter(version=version).select_related("author").order_by("-number")
+
+
+def newest_revision(version: ModelVersion) -> CardRevision | None:
+    """The revision that counts; None while nobody wrote the card."""
+    return revisions_of(version).first()
+
+
+def cards_visible_to(actor: Actor) -> QuerySet[CardRevision]:
+    """Revisions of cards of models the actor may see, newest first."""
+    return (
+        CardRevision.objects.filter(version__model__in=models_visible_to(actor))
+        .select_related("version__model", "author")
+        .order_by("-pk")
+    )
+
+
+def last_changes(version: ModelVersion, *, until: CardRevision | None) -> dict[str, CardRevision]:
+    """For each written section of a revision (None: of no card), the revision that gave it its text."""
+    changes: dict[str, CardRevision] = {}
+    texts: dict[str, str] = {}
+    if until is None:
+        return changes
+    for revision in revisions_of(version).filter(number__lte=until.number).reverse():
+        for name, text in revision.sections.items():
+            if texts.get(name) != text:
+                changes[name] = revision
+        texts = revision.sections
+    return {name: revision for name, revision in changes.items() if name in texts}
+
+
+def standing_of_sections(
+    sections: Iterable[Section],
+    *,
+    version: ModelVersion,
+    card: CardRevision | None,
+    evaluation: Evaluation | None,
+) -> list[SectionStanding]:
+    """Where each section stands: its written part in this revision, its drawn part with this evaluation."""
+    texts = card.sections if card else {}
+    absent = absences(version=version, evaluation=evaluation)
+    standings = []
+    for section in sections:
+        text = texts.get(section.id, "")
+        reason = not_applicable_reason(text)
+        absence = absent.get(section.id)
+        if section.is_written:
+            # The text of a mixed section that does not apply covers its facts too.
+            absence = Absence.MISSING if not text else None if reason else absence
+        standings.append(SectionStanding(section, absence, reason))
+    return standings
+
+
+def completeness(version: ModelVersion, tier: str) -> Completeness:
+    """How far the version's card is for a risk tier, with its newest evidence."""
+    standings = standing_of_sections(
+        required_at(tier),
+        version=version,
+        card=newest_revision(version),
+        evaluation=latest_evidence(version),
+    )
+    missing = [standing.section for standing in standings if not standing.complete]
+    return Completeness(len(standings) - len(missing), len(standings), missing)

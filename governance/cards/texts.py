@@ -1,0 +1,21 @@
+"""What a written section says by its form: that it does not apply, and why."""
+
+from __future__ import annotations
+
+import re
+
+SECTION_BYTES_LIMIT = 100_000
+_NOT_APPLICABLE = re.compile(
+    r"\s*[*_]*not applicable\b[*_]*[\s.:;,\-–—]*(?P<reason>.*)", re.IGNORECASE | re.DOTALL
+)
+
+
+def not_applicable_reason(text: str) -> str | None:
+    """The reason of a text that begins with “Not applicable”; None for any other text."""
+    found = _NOT_APPLICABLE.fullmatch(text)
+    return found["reason"].strip() if found else None
+
+
+def is_bare_not_applicable(text: str) -> bool:
+    """Whether the text says “not applicable” and no more."""
+    return not_applicable_reason(text) == ""

@@ -1,0 +1,199 @@
+"""Drafting policies and putting them in force: two people of compliance, never one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from countersign import clock
+from countersign.actors import Actor, ActorKind
+from countersign.errors import Conflict, Invalid, Refused
+from countersign.ledger.append import append_entry
+from countersign.permissions import Permission
+from countersign.verdicts import Verdict
+from governance.environments.models import Environment
+from governance.environments.queries import environment_of
+from governance.policies.document import PolicyDocument
+from governance.policies.models import Policy, PolicyRevision, RevisionState
+from governance.policies.rules import parse
+from governance.policies.verbs import (
+    POLICY_STARTED,
+    REVISION_DRAFTED,
+    REVISION_PUT_IN_FORCE,
+    REVISION_SHIPPED,
+    REVISION_SUPERSEDED,
+)
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+def start_policy(*, text: str, actor: Actor) -> PolicyRevision:
+    """Begin the policy of a tier and an environment that have none, with its first draft; the text names
+    both.
+
+    Raises Refused, NotFound (no such environment), Invalid (the text), Conflict (code `policy_exists`)."""
+    _require_author(actor)
+    document = parse(text)
+    environment = environment_of(document.environment)
+    try:
+        with transaction.atomic():
+            policy = _start(document, environment, actor)
+            return _draft(policy, document, text, actor)
+    except IntegrityError as error:
+        raise Conflict(
+            f"{document.risk_tier.capitalize()} tier has a policy for {environment.name} already. "
+            "Draft a revision of it.",
+            code="policy_exists",
+        ) from error
+
+
+@transaction.atomic
+def draft_revision(*, policy: Policy, text: str, actor: Actor) -> PolicyRevision:
+    """Draft the next revision of a policy. It binds nothing until another person puts it in force.
+
+    Raises Refused, Invalid (the text; another name, tier or environment than the policy's), Conflict (code
+    `policy_unchanged`) where the revision in force or a draft says the same, letter for letter."""
+    _require_author(actor)
+    document = parse(text)
+    policy = _lock(policy)
+    _refuse_other_scope(policy, document)
+    known = policy.revisions.filter(
+        text=text, state__in=[RevisionState.IN_FORCE, RevisionState.DRAFT]
+    ).first()
+    if known is not None:
+        state = "is in force" if known.state == RevisionState.IN_FORCE else "is a draft"
+        raise Conflict(
+            f"Revision {known.number} {state} and says exactly this. Nothing was saved.",
+            code="policy_unchanged",
+        )
+    return _draft(policy, document, text, actor)
+
+
+@transaction.atomic
+def put_in_force(*, revision: PolicyRevision, actor: Actor) -> PolicyRevision:
+    """Put a draft in force in place of the revision before. Reviews that are open keep the rule of their
+    request.
+
+    Raises Refused (permission; the author themselves), Conflict (no longer a draft; a later revision came
+    into force meanwhile), Invalid where the text no longer parses with this release."""
+    _require_author(actor)
+    policy = _lock(revision.policy)
+    revision = PolicyRevision.objects.select_for_update().get(id=revision.id)
+    revision.policy = policy
+    if revision.state != RevisionState.DRAFT:
+        raise Conflict(
+            f"Revision {revision.number} is {revision.get_state_display().lower()} already. "
+            "Nothing was changed.",
+            code="policy_moved_on",
+        )
+    if revision.author_id == actor.ref:
+        raise Refused(
+            Verdict.because(
+                "author_cannot_approve",
+                "You drafted this revision; another compliance officer must put it in force.",
+            )
+        )
+    _refuse_other_scope(policy, parse(revision.text))
+    now = clock.now()
+    before = (
+        PolicyRevision.objects.select_for_update().filter(policy=policy, state=RevisionState.IN_FORCE).first()
+    )
+    if before is not None:
+        if before.number > revision.number:
+            raise Conflict(
+                f"Revision {before.number} came into force after this draft was written and would be "
+                "undone by it. Draft the change again from there.",
+                code="policy_moved_on",
+            )
+        state_before = before.ledger_state()
+        before.state, before.in_force_until = RevisionState.SUPERSEDED, now
+        before.save(update_fields=["state", "in_force_until"])
+        append_entry(verb=REVISION_SUPERSEDED, subject=before, actor=actor, before=state_before)
+    draft = revision.ledger_state()
+    revision.state, revision.approved_by_id, revision.in_force_from = RevisionState.IN_FORCE, actor.ref, now
+    revision.save(update_fields=["state", "approved_by", "in_force_from"])
+    append_entry(verb=REVISION_PUT_IN_FORCE, subject=revision, actor=actor, before=draft)
+    return revision
+
+
+@transaction.atomic
+def ship_policies(*, actor: Actor) -> list[PolicyRevision]:
+    """Put the policies that come with the product in force where a tier and an environment have none; what is
+    there stays as it is, however old. Returns the new ones. Only the platform itself may: there is no author.
+
+    Raises Refused for anybody else."""
+    if actor.kind is not ActorKind.SYSTEM:
+        raise Refused(
+            Verdict.because("platform_only", "Shipped policies are put in force at installation only.")
+        )
+    shipped = []
+    for path in sorted(SHIPPED.glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        document = parse(text)
+        environment = Environment.objects.select_for_update().filter(slug=document.environment).first()
+        if (
+            environment is None
+            or Policy.objects.filter(risk_tier=document.risk_tier, environment=environment).exists()
+        ):
+            continue
+        policy = _start(document, environment, actor)
+        now = clock.now()
+        revision = PolicyRevision.objects.create(
+            policy=policy,
+            number=1,
+            text=text,
+            digest=document.digest,
+            state=RevisionState.IN_FORCE,
+            created_at=now,
+            in_force_from=now,
+        )
+        append_entry(verb=REVISION_SHIPPED, subject=revision, actor=actor)
+        shipped.append(revision)
+    return shipped
+
+
+def _require_author(actor: Actor) -> None:
+    if actor.kind is not ActorKind.PERSON:
+        raise Refused(Verdict.because("person_needed", "Policies are written and put in force by people."))
+    if not (verdict := actor.may(Permission.WRITE_POLICY)):
+        raise Refused(verdict)
+
+
+def _lock(policy: Policy) -> Policy:
+    return Policy.objects.select_for_update(of=("self",)).select_related("environment").get(id=policy.id)
+
+
+def _start(document: PolicyDocument, environment: Environment, actor: Actor) -> Policy:
+    policy = Policy.objects.create(
+        name=document.name, risk_tier=document.risk_tier, environment=environment, created_at=clock.now()
+    )
+    append_entry(verb=POLICY_STARTED, subject=policy, actor=actor)
+    return policy
+
+
+def _draft(policy: Policy, document: PolicyDocument, text: str, actor: Actor) -> PolicyRevision:
+    newest = policy.revisions.aggregate(newest=Max("number"))["newest"] or 0
+    revision = PolicyRevision.objects.create(
+        policy=policy,
+        number=newest + 1,
+        text=text,
+        digest=document.digest,
+        author_id=actor.ref,
+        created_at=clock.now(),
+    )
+    append_entry(verb=REVISION_DRAFTED, subject=revision, actor=actor)
+    return revision
+
+
+def _refuse_other_scope(policy: Policy, document: PolicyDocument) -> None:
+    wanted = {"policy": policy.name, "risk_tier": policy.risk_tier, "environment": policy.environment.slug}
+    given = {"policy": document.name, "risk_tier": document.risk_tier, "environment": document.environment}
+    wrong = [
+        f"“{key}” must stay “{wanted[key]}”, not “{given[key]}”: a policy keeps name, tier and environment."
+        for key in wanted
+        if wanted[key] != given[key]
+    ]
+    if wrong:
+        raise Invalid("The policy was not saved.", code="policy_invalid", fields={"text": wrong})

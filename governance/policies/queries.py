@@ -1,0 +1,82 @@
+"""Reads of policies: what is in force where, what was, and what waits for a second person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Case, IntegerField, Prefetch, QuerySet, Value, When
+
+from countersign.actors import Actor
+from governance.environments.models import Environment
+from governance.policies.models import Policy, PolicyRevision, RevisionState
+from governance.profiles.models import TIER_RANK
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStanding:
+    """A policy with the revision in force (None: none ever was) and the drafts that could still be put in
+    force, newest first."""
+
+    policy: Policy
+    in_force: PolicyRevision | None
+    drafts: list[PolicyRevision]
+
+
+def policy_in_force(risk_tier: str, environment: Environment) -> PolicyRevision | None:
+    """The revision that governs models of a tier in an environment now; None where nothing may be promoted
+    yet."""
+    return (
+        PolicyRevision.objects.filter(
+            policy__risk_tier=risk_tier, policy__environment=environment, state=RevisionState.IN_FORCE
+        )
+        .select_related("policy__environment")
+        .first()
+    )
+
+
+def policies_visible_to(actor: Actor) -> QuerySet[Policy]:
+    """Every policy, for whoever is known here: what governs a model is no secret. By environment, then
+    tier."""
+    by_tier = Case(
+        *(When(risk_tier=tier.value, then=Value(rank)) for tier, rank in TIER_RANK.items()),
+        output_field=IntegerField(),
+    )
+    return Policy.objects.select_related("environment").order_by("environment__position", by_tier)
+
+
+def revisions_visible_to(actor: Actor) -> QuerySet[PolicyRevision]:
+    """Every revision, newest first."""
+    return PolicyRevision.objects.select_related("policy__environment", "author", "approved_by").order_by(
+        "-pk"
+    )
+
+
+def revisions_of(policy: Policy) -> QuerySet[PolicyRevision]:
+    """All revisions of a policy, newest first."""
+    return (
+        PolicyRevision.objects.filter(policy=policy)
+        .select_related("policy__environment", "author", "approved_by")
+        .order_by("-number")
+    )
+
+
+def standing_of(policy: Policy) -> PolicyStanding:
+    """Where one policy stands."""
+    return _standing(policy, list(revisions_of(policy)))
+
+
+def policies_with_standing(actor: Actor) -> list[PolicyStanding]:
+    """Every policy with where it stands, in two queries."""
+    revisions = PolicyRevision.objects.select_related("author", "approved_by").order_by("-number")
+    policies = policies_visible_to(actor).prefetch_related(Prefetch("revisions", queryset=revisions))
+    return [_standing(policy, list(policy.revisions.all())) for policy in policies]
+
+
+def _standing(policy: Policy, revisions: list[PolicyRevision]) -> PolicyStanding:
+    in_force = next((one for one in revisions if one.state == RevisionState.IN_FORCE), None)
+    drafts = [
+        one
+        for one in revisions
+        if one.state == RevisionState.DRAFT and (in_force is None or one.number > in_force.number)
+    ]
+    return PolicyStanding(policy, in_force, drafts)

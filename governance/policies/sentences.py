@@ -1,0 +1,161 @@
+"""A policy as sentences: what each rule demands, in words a compliance officer can sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from countersign.web.formats import plural, thousands
+from governance.cards.sections import SECTIONS
+from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS, MIN_POSITIVES, MIN_ROWS
+from governance.evaluation.suites import SUITES
+from governance.policies.document import PolicyDocument, RequiredSignOff, Rule
+
+OPERATORS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
+BOUNDS = {
+    "value": "",
+    "ci_low": ", judged on the lower end of its 95 % interval,",
+    "ci_high": ", judged on the upper end of its 95 % interval,",
+    "diff_ci_low": ", judged on the lower end of its 95 % interval,",
+    "diff_ci_high": ", judged on the upper end of its 95 % interval,",
+}
+RECORDED = {
+    "lineage.run": "The run that trained the version must be recorded",
+    "lineage.commit": "The commit of the code that trained the version must be recorded",
+    "lineage.clean_commit": "The code that trained the version must be committed, without local changes",
+    "lineage.data": "The data that trained the version must be recorded as a dataset version, by digest",
+}
+SMALL_GROUP = f"A group of fewer than {MIN_ROWS} rows or {MIN_POSITIVES} positives"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSentence:
+    """A rule in words, with the first and last line of the YAML it is made from."""
+
+    rule_id: str
+    text: str
+    lines: tuple[int, int]
+    severity: str
+
+
+def sentences(document: PolicyDocument) -> list[RuleSentence]:
+    """The rules in words, in the order of the policy."""
+    return [RuleSentence(rule.id, sentence_of(rule), rule.lines, rule.severity) for rule in document.rules]
+
+
+def sentence_of(rule: Rule) -> str:
+    """What one rule demands, what happens to what is missing or too small where that is not the usual, and
+    whether missing it refuses or warns."""
+    parts = [_demand(rule)]
+    if rule.each:
+        said = "is noted, not judged" if rule.on_insufficient == "note" else "does not meet it"
+        parts.append(f"{SMALL_GROUP} {said}.")
+    if rule.compare_to:
+        parts.append("Without a champion measured beside it, it does not apply.")
+    elif rule.on_missing == "not_applicable":
+        parts.append("Where it is not measured, it does not apply.")
+    if rule.severity == "warn":
+        parts.append("Missing it is a warning and refuses nothing.")
+    return " ".join(parts)
+
+
+def _demand(rule: Rule) -> str:
+    if rule.op == "recorded":
+        return f"{RECORDED[rule.path]}."
+    if rule.path == "scan.verdict":
+        return f"The scan of the model's file must end as {_words(rule.limit)}."
+    if rule.path == "version.flavour":
+        return f"The format of the model's file must be {_words(rule.limit)}."
+    must = f"must be {OPERATORS[rule.op]} {limit_text(rule)}"
+    if rule.path == "evaluation.age_days":
+        return f"The age of the evaluation {must} days."
+    if rule.path == "circumstances.isolation_level":
+        return f"The isolation level the model ran at {must}."
+    if rule.min_n and not rule.each:
+        must += f" on at least {plural(rule.min_n, 'row')}"
+    bound = BOUNDS[rule.bound]
+    if rule.each:
+        return f"{_of_each(rule, bound, must)}."
+    label = METRICS[rule.path.rsplit(".", 1)[-1]].label
+    if rule.compare_to:
+        return f"The difference in {label} to the champion on the same rows{bound} {must}."
+    return f"{label}{bound} {must}."
+
+
+def _of_each(rule: Rule, bound: str, must: str) -> str:
+    attribute = attribute_of(rule)
+    of = words_of(attribute) if attribute else "every sensitive attribute"
+    least = f", where the group has at least {plural(rule.min_n, 'row')}" if rule.min_n else ""
+    if rule.each and rule.each.startswith("groups"):
+        label = METRICS[rule.path.removeprefix("metrics.")].label
+        return f"In every group of {of}, {label}{bound} {must}{least}"
+    label = inside(FAIRNESS_RULES[rule.path].label)
+    if rule.path == "selection_rate_ratio":
+        return f"For {of}, every group's {label} to the group selected most often{bound} {must}{least}"
+    return f"For {of}, the {label} between groups{bound} {must}{least}"
+
+
+def attribute_of(rule: Rule) -> str | None:
+    """The one attribute the rule looks at; None for every declared one."""
+    if rule.each is None or "=" not in rule.each:
+        return None
+    return rule.each.split("=", 1)[1].removesuffix("]")
+
+
+def words_of(attribute: str) -> str:
+    """A column's name as words: “age_band” → “age band”."""
+    return attribute.replace("_", " ")
+
+
+def inside(label: str) -> str:
+    """A measure's label inside a sentence: “Selection rate” → “selection rate”, “ROC AUC” stays."""
+    first = label.split(" ", 1)[0]
+    return (
+        label
+        if first.isupper() or any(c.isupper() or c.isdigit() for c in first[1:])
+        else label[0].lower() + label[1:]
+    )
+
+
+def limit_text(rule: Rule) -> str:
+    """A rule's limit as the policy writes it."""
+    limit = rule.limit
+    if isinstance(limit, Decimal):
+        return f"{limit:,f}".replace("-", "\N{MINUS SIGN}")
+    return _words(limit)
+
+
+def _words(limit: Decimal | tuple[str, ...] | None) -> str:
+    words = [word.replace("_", " ") for word in limit] if isinstance(limit, tuple) else []
+    return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def evaluation_sentence(document: PolicyDocument) -> str:
+    """What every policy demands first."""
+    suite = SUITES[document.suite]
+    return (
+        f"The version must have been evaluated with the suite “{suite.title}”, and the evaluation succeeded."
+    )
+
+
+def age_sentence(document: PolicyDocument) -> str:
+    """How old the evaluation may be."""
+    return f"The evaluation must be at most {plural(document.evaluation_max_age_days or 0, 'day')} old."
+
+
+def card_sentence(document: PolicyDocument) -> str:
+    """Which sections of the card must be complete."""
+    count = len(document.card_sections)
+    if count == 1:
+        return (
+            f"The model card must be complete in the section “{SECTIONS[document.card_sections[0]].title}”."
+        )
+    return f"The model card must be complete in {thousands(count)} of its {len(SECTIONS)} sections."
+
+
+def sign_off_sentence(required: RequiredSignOff) -> str:
+    """Who must sign, and as what."""
+    apart = ", who neither owns nor contributes to models of the team" if required.independent else ""
+    article = "an" if required.role[0] in "aeiou" else "a"
+    who = f"{article} {required.role}" if required.role != "compliance" else "a compliance officer"
+    return f"{required.title}: {who}{apart} must sign, meaning {required.meaning}."

@@ -1,0 +1,317 @@
+"""Judging a version against a policy: one result a requirement, failures first.
+
+Pure over its arguments: it reads the version's own relations (run, inputs, evaluations) and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.urls import reverse
+
+from countersign import clock
+from countersign.web.formats import day, plural
+from governance.cards.models import CardRevision
+from governance.cards.queries import standing_of_sections
+from governance.cards.sections import SECTIONS
+from governance.evaluation.models import Evaluation, EvaluationState
+from governance.evaluation.suites import SUITES
+from governance.policies.document import PolicyDocument, Rule
+from governance.policies.measured import of_comparison, of_fairness, of_groups, of_whole
+from governance.policies.requirements import Outcome, RequirementResult, State, exact, holds, shown
+from governance.policies.sentences import (
+    OPERATORS,
+    age_sentence,
+    card_sentence,
+    evaluation_sentence,
+    limit_text,
+    sentence_of,
+)
+from registry import links
+from registry.versions.models import ModelVersion
+
+__all__ = ["RequirementResult", "judge"]
+
+_RANK: dict[State, int] = {
+    "not_met": 0,
+    "not_measured": 1,
+    "insufficient": 2,
+    "waived": 3,
+    "met": 4,
+    "not_applicable": 5,
+}
+SECONDS_A_DAY = 86_400
+
+
+def judge(
+    *,
+    version: ModelVersion,
+    document: PolicyDocument,
+    evaluation: Evaluation | None,
+    card: CardRevision | None,
+) -> list[RequirementResult]:
+    """How the version stands on every requirement of a policy, with this evidence and this card; what refuses
+    promotion first. Evidence of another suite than the policy's counts as none.
+
+    Raises ValueError for evidence or a card of another version."""
+    for part in (evaluation, card):
+        if part is not None and part.version_id != version.id:
+            raise ValueError(f"{part} does not belong to {version}")
+    if evaluation is not None and (
+        evaluation.suite != document.suite or evaluation.state != EvaluationState.SUCCEEDED
+    ):
+        evaluation = None
+    results = [_evaluated(version, document, evaluation)]
+    if document.evaluation_max_age_days is not None:
+        results.append(_young_enough(document, document.evaluation_max_age_days, evaluation))
+    if document.card_sections:
+        results.append(_card_complete(version, document, evaluation, card))
+    results += [_rule(rule, version, evaluation) for rule in document.rules]
+    return sorted(results, key=lambda result: (not result.blocks, _RANK[result.state]))
+
+
+def _page(evaluation: Evaluation, version: ModelVersion) -> str:
+    return reverse("governance:evaluation", args=[version.model.name, version.number, evaluation.number])
+
+
+def _rule(rule: Rule, version: ModelVersion, evaluation: Evaluation | None) -> RequirementResult:
+    outcome = _look(rule, version, evaluation)
+    state: State = outcome.state
+    if state == "not_measured" and rule.on_missing == "not_applicable":
+        state = "not_applicable"
+    fails = state in ("not_met", "not_measured") or (
+        state == "insufficient" and rule.on_insufficient == "fail"
+    )
+    of_evaluation = evaluation is not None and not rule.path.startswith(("version.", "lineage."))
+    looked_at = {"path": rule.path} | outcome.looked_at
+    if of_evaluation and evaluation is not None:
+        looked_at["evaluation"] = evaluation.number
+    return RequirementResult(
+        rule_id=rule.id,
+        title=rule.title,
+        sentence=sentence_of(rule),
+        state=state,
+        blocks=fails and rule.severity == "block",
+        message=outcome.message,
+        looked_at=looked_at,
+        link=_page(evaluation, version) if of_evaluation and evaluation else links.version(version),
+    )
+
+
+def _look(rule: Rule, version: ModelVersion, evaluation: Evaluation | None) -> Outcome:
+    if rule.path == "version.flavour":
+        return _word(rule, version.flavour, f"The format is {version.flavour}")
+    if rule.path.startswith("lineage."):
+        return _recorded(rule, version)
+    if evaluation is None:
+        return Outcome.missing("Not measured: this version has no successful evaluation yet.")
+    results: Mapping[str, Any] = evaluation.results_document
+    if rule.path == "evaluation.age_days":
+        return _age(rule, evaluation)
+    if rule.path == "scan.verdict":
+        scan = results.get("scan") or {}
+        if not isinstance(verdict := scan.get("verdict"), str):
+            return Outcome.missing("The evaluation holds no scan of the file.")
+        said = f"The scan ended as {verdict.replace('_', ' ')}: {scan.get('reason', '')}".rstrip(" .:")
+        return _word(rule, verdict, said)
+    if rule.path == "circumstances.isolation_level":
+        return _isolation(rule, evaluation)
+    if rule.compare_to:
+        return of_comparison(rule, results)
+    if rule.each is None:
+        return of_whole(rule, results)
+    return of_fairness(rule, results) if rule.each.startswith("fairness") else of_groups(rule, results)
+
+
+def _word(rule: Rule, word: str, said: str) -> Outcome:
+    allowed = rule.limit if isinstance(rule.limit, tuple) else ()
+    met = word in allowed
+    message = f"{said}." if met else f"{said}; it must be {limit_text(rule)}."
+    return Outcome("met" if met else "not_met", message, {"value": word, "limit": list(allowed)})
+
+
+def _age(rule: Rule, evaluation: Evaluation) -> Outcome:
+    age = _age_of(evaluation)
+    if age is None:
+        return Outcome.missing(f"Evaluation {evaluation.number} does not say when it ended.")
+    met = holds(age, rule)
+    said = f"Evaluation {evaluation.number} is {shown(age, rule, places=0)} days old"
+    demand = f"{OPERATORS[rule.op]} {limit_text(rule)}"
+    message = (
+        f"{said} ({demand} is required)."
+        if met
+        else f"{said} and must be {demand}. Evaluate the version again."
+    )
+    return Outcome("met" if met else "not_met", message, {"value": f"{age:f}", "limit": f"{rule.limit}"})
+
+
+def _age_of(evaluation: Evaluation) -> Decimal | None:
+    """Days since the evaluation ended, in millionths."""
+    if evaluation.finished_at is None:
+        return None
+    seconds = Decimal(repr((clock.now() - evaluation.finished_at).total_seconds()))
+    return (seconds / SECONDS_A_DAY).quantize(Decimal("0.000001"))
+
+
+def _isolation(rule: Rule, evaluation: Evaluation) -> Outcome:
+    level = exact((evaluation.circumstances_document.get("isolation") or {}).get("level"))
+    if level is None:
+        return Outcome.missing("The evaluation does not say in which isolation the model ran.")
+    met = holds(level, rule)
+    demand = f"{OPERATORS[rule.op]} {limit_text(rule)}"
+    said = f"The model ran at isolation level {level}"
+    message = (
+        f"{said} ({demand} is required)."
+        if met
+        else f"{said} and must run at {demand}. Use a stronger worker."
+    )
+    return Outcome("met" if met else "not_met", message, {"value": f"{level:f}", "limit": f"{rule.limit}"})
+
+
+def _recorded(rule: Rule, version: ModelVersion) -> Outcome:
+    """Whether a part of the lineage is on record: run, commit, clean commit or data."""
+    run = version.run
+    if rule.path == "lineage.data":
+        used = [
+            {
+                "data": str(one.dataset_version),
+                "digest": f"sha256:{one.dataset_version.digest}",
+                "claim": one.claim,
+            }
+            for one in version.inputs.filter(context="training").select_related("dataset_version__dataset")
+        ]
+        if not used:
+            return Outcome.missing(
+                "No training data are recorded. Upload the version with the data it learned from."
+            )
+        names = ", ".join(f"{one['data']} ({one['claim']})" for one in used)
+        return Outcome("met", f"Trained on {names}.", {"inputs": used})
+    if run is None:
+        return Outcome.missing("No run is recorded. Upload the version with the run that trained it.")
+    found = {"run": str(run.pk), "commit": run.source_commit}
+    if rule.path == "lineage.run":
+        return Outcome("met", f"Trained by the run “{run.name}”.", found)
+    if not run.source_commit:
+        return Outcome.missing(f"The run “{run.name}” names no commit.", found)
+    if rule.path == "lineage.commit" or run.source_clean:
+        clean = ", without local changes" if run.source_clean else ""
+        return Outcome("met", f"Trained from commit {run.source_commit[:12]}{clean}.", found)
+    if run.source_clean is None:
+        return Outcome.missing(
+            f"The run “{run.name}” does not say whether its code was all committed.", found
+        )
+    return Outcome(
+        "not_met", f"Commit {run.source_commit[:12]} was trained from with changes not committed.", found
+    )
+
+
+def _evaluated(
+    version: ModelVersion, document: PolicyDocument, evaluation: Evaluation | None
+) -> RequirementResult:
+    newest = (
+        version.evaluations.filter(suite=document.suite)
+        .defer("results", "circumstances")
+        .order_by("-number")
+        .first()
+    )
+    newer = newest is not None and (evaluation is None or newest.number > evaluation.number)
+    looked_at: dict[str, Any] = {
+        "suite": document.suite,
+        "evaluation": evaluation.number if evaluation else None,
+    }
+    state: State = "not_measured"
+    link = links.version(version)
+    if evaluation is not None:
+        state, message, link = "met", _succeeded(evaluation), _page(evaluation, version)
+        if _trained_on(version, evaluation):
+            state = "not_met"
+            message = (
+                f"Evaluation {evaluation.number} used {evaluation.dataset_version}, on which the version was "
+                "trained. Evaluate it on data it has not seen."
+            )
+        elif newest is not None and newer:
+            message += f" A newer one does not count: {_unfinished(newest)}"
+    elif newest is not None:
+        state = "not_met" if newest.state == EvaluationState.FAILED else "not_measured"
+        message, link = _unfinished(newest), _page(newest, version)
+    else:
+        title = SUITES[document.suite].title
+        message = f"Nobody has evaluated this version with the suite “{title}” yet. Start an evaluation."
+    if newest is not None and newer:
+        looked_at |= {"newest": newest.number, "newest_state": str(newest.state)}
+    sentence = evaluation_sentence(document)
+    return RequirementResult(
+        "evaluation", "Evaluated", sentence, state, state != "met", message, looked_at, link
+    )
+
+
+def _succeeded(evaluation: Evaluation) -> str:
+    on = f" on {day(evaluation.finished_at.date())}" if evaluation.finished_at else ""
+    return f"Evaluation {evaluation.number} on {evaluation.dataset_version} succeeded{on}."
+
+
+def _unfinished(evaluation: Evaluation) -> str:
+    match evaluation.state:
+        case EvaluationState.FAILED:
+            return f"Evaluation {evaluation.number} failed: {evaluation.failure}"
+        case EvaluationState.CANCELLED:
+            return f"Evaluation {evaluation.number} was cancelled. Start another."
+    return f"Evaluation {evaluation.number} is under way."
+
+
+def _trained_on(version: ModelVersion, evaluation: Evaluation) -> bool:
+    digest = evaluation.dataset_version.digest
+    return version.inputs.filter(context="training", dataset_version__digest=digest).exists()
+
+
+def _young_enough(document: PolicyDocument, days: int, evaluation: Evaluation | None) -> RequirementResult:
+    age = _age_of(evaluation) if evaluation else None
+    looked_at: dict[str, Any] = {"limit": days, "value": None if age is None else f"{age:f}"}
+    state: State = "not_measured"
+    message = "Not measured: this version has no successful evaluation yet."
+    link = None
+    if evaluation is not None and age is not None:
+        state = "met" if age <= days else "not_met"
+        old = f"{int(age):,}" if age <= days else f"more than {days:,}"
+        message = (
+            f"Evaluation {evaluation.number} is {old} days old; at most {plural(days, 'day')} are allowed."
+        )
+        if state == "not_met":
+            message += " Evaluate the version again."
+        looked_at["evaluation"] = evaluation.number
+        link = _page(evaluation, evaluation.version)
+    sentence = age_sentence(document)
+    return RequirementResult(
+        "evaluation-age", "Evaluation is recent", sentence, state, state != "met", message, looked_at, link
+    )
+
+
+def _card_complete(
+    version: ModelVersion, document: PolicyDocument, evaluation: Evaluation | None, card: CardRevision | None
+) -> RequirementResult:
+    sections = [SECTIONS[name] for name in document.card_sections]
+    standings = standing_of_sections(sections, version=version, card=card, evaluation=evaluation)
+    missing = [standing for standing in standings if not standing.complete]
+    state: State = "not_met" if missing else "met"
+    counted = f"{len(sections) - len(missing)} of {plural(len(sections), 'required section')}"
+    if missing:
+        named = "; ".join(f"{one.section.title} ({one.absence})" for one in missing)
+        message = f"The model card is complete in {counted}. Open: {named}."
+    else:
+        message = f"The model card is complete in {counted}, as of revision {card.number if card else 0}."
+    return RequirementResult(
+        rule_id="card",
+        title="Model card complete",
+        sentence=card_sentence(document),
+        state=state,
+        blocks=bool(missing),
+        message=message,
+        looked_at={
+            "revision": card.number if card else None,
+            "required": list(document.card_sections),
+            "missing": [one.section.id for one in missing],
+        },
+        link=reverse("governance:card", args=[version.model.name, version.number]),
+    )
