@@ -42,10 +42,21 @@ def job_list(request: HttpRequest) -> HttpResponse:
         found = found.filter(state=state)
     jobs = list(found[: SHOWN + 1])
     rows = [
-        {"job": job, "title": heading(job), "status": STATUS[JobState(job.state)], "word": job.get_state_display()}
+        {
+            "job": job,
+            "title": heading(job),
+            "status": STATUS[JobState(job.state)],
+            "word": job.get_state_display(),
+        }
         for job in jobs[:SHOWN]
     ]
-    context = {"rows": rows, "more": len(jobs) > SHOWN, "state": state, "states": JobState.choices, "shown": SHOWN}
+    context = {
+        "rows": rows,
+        "more": len(jobs) > SHOWN,
+        "state": state,
+        "states": JobState.choices,
+        "shown": SHOWN,
+    }
     return render_page(request, "jobs/list.html", context)
 
 
@@ -93,7 +104,7 @@ def _context(request: HttpRequest, job: Job) -> dict[str, Any]:
         "title": heading(job),
         "subject": subjects.label_of(job),
         "status": STATUS[JobState(job.state)],
-        "steps": [_step(step, now) for step in job.steps],
+        "steps": steps_of(job),
         "percent": round(job.progress * 100),
         "taken": duration(((job.ended_at or now) - job.started_at).total_seconds()) if job.started_at else "",
         "lines": list(job.lines.order_by("id")[:200]),
@@ -102,6 +113,12 @@ def _context(request: HttpRequest, job: Job) -> dict[str, Any]:
         and job.state in (JobState.FAILED, JobState.CANCELLED)
         and handler_of(job.kind).retryable,
     }
+
+
+def steps_of(job: Job) -> list[Step]:
+    """The steps of a job for `{% steps %}`, with how long each took or has taken."""
+    now = clock.now()
+    return [_step(step, now) for step in job.steps]
 
 
 def _step(step: dict[str, Any], now: datetime) -> Step:
