@@ -6,7 +6,10 @@ BROWSER ?= 1
 
 VENV    := .venv/bin/python
 
-.PHONY: run test lint bench lock
+# Settings are read, nothing is connected to: for checks that need no service.
+NO_SERVICES := COUNTERSIGN_SECRET_KEY=none DATABASE_URL=postgresql://none@localhost/none REDIS_URL=redis://localhost
+
+.PHONY: run test lint lock
 .SILENT:
 
 # $(call installed,LOCK): .venv holds what LOCK says. Nothing happens while lock and place are the same.
@@ -31,7 +34,7 @@ run:
 test:
 	$(call installed,requirements-dev.lock)
 	$(if $(filter 0,$(BROWSER)),,$(need_chromium))
-	$(VENV) manage.py check
+	$(NO_SERVICES) $(VENV) manage.py check
 	$(VENV) -m pytest -n 2 -q $(if $(filter 0,$(BROWSER)),--ignore=tests/browser)
 
 define need_chromium
@@ -48,12 +51,8 @@ lint:
 	$(call installed,requirements-dev.lock)
 	$(VENV) -m ruff check
 	$(VENV) -m ruff format --check
-	$(VENV) -m mypy
+	$(NO_SERVICES) $(VENV) -m mypy
 	$(VENV) .venv/bin/lint-imports
-
-bench:
-	$(call installed,requirements-dev.lock)
-	$(VENV) -m benchmarks
 
 lock:
 	command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

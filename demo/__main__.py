@@ -50,7 +50,12 @@ class Story:
         )
         token = administrator.post(
             "tokens",
-            {"service_account": account["id"], "name": "nightly training", "scopes": ["read", "write"], "days": 90},
+            {
+                "service_account": account["id"],
+                "name": "nightly training",
+                "scopes": ["read", "write"],
+                "days": 90,
+            },
         )
         self.job = Client(base, token=token["token"])
 
@@ -95,7 +100,10 @@ class Story:
                 "source_commit": commit,
                 "source_clean": True,
             },
-            "inputs": [{**data[trained.dataset], "context": "training"}, {**holdout, "context": "evaluation"}],
+            "inputs": [
+                {**data[trained.dataset], "context": "training"},
+                {**holdout, "context": "evaluation"},
+            ],
             "trainers": [self.who("ML engineer").role.username],
         }
         version = self.job.upload(f"models/{MODEL}/versions", metadata, [(path.name, path)])
@@ -112,7 +120,9 @@ class Story:
                 evaluation: dict[str, Any] = found[0]
                 return evaluation
             time.sleep(0.3)
-        raise SystemExit(f"Version {number} was not evaluated in {EVALUATION_SECONDS:.0f} s; see the workers' logs.")
+        raise SystemExit(
+            f"Version {number} was not evaluated in {EVALUATION_SECONDS:.0f} s; see the workers' logs."
+        )
 
     def write_card(self, number: int, sections: dict[str, str]) -> None:
         """The ML engineer writes the card."""
@@ -150,7 +160,9 @@ class Story:
         """The auditor asks for the model's record and takes it away."""
         auditor = self.who("auditor").browser
         asked = auditor.post("exports", {"model": MODEL, "reason": "First audit of the demonstration"})
-        export = auditor.wait(f"exports/{asked['number']}", ended=["ready", "failed", "cancelled"], seconds=120)
+        export = auditor.wait(
+            f"exports/{asked['number']}", ended=["ready", "failed", "cancelled"], seconds=120
+        )
         if export["state"] != "ready":
             raise SystemExit(f"The audit export failed: {export['failure']}")
         home = Path(os.environ.get("COUNTERSIGN_HOME", self.folder))
@@ -163,7 +175,16 @@ def check_offline(story: Story, bundle: Path) -> str:
     """Run the stand-alone verifier from the checkout on the bundle, with the keys the platform publishes."""
     keys = story.who("auditor").browser.get("ledger/keys")
     verifier = Path(__file__).resolve().parent.parent / "platform/countersign/ledger/offline/verify.py"
-    command = [sys.executable, "-I", str(verifier), str(bundle), "--key", keys["ledger"], "--export-key", keys["export"]]
+    command = [
+        sys.executable,
+        "-I",
+        str(verifier),
+        str(bundle),
+        "--key",
+        keys["ledger"],
+        "--export-key",
+        keys["export"],
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"The audit export does not hold: {done.stderr}")
@@ -183,7 +204,7 @@ def main() -> None:
         story.who("model owner").browser.put(
             f"models/{MODEL}/profile", {"risk_tier": "medium", "purpose": PURPOSE}
         )
-        trained = {one.name: one for one in train_all() if one.model == MODEL}
+        trained = {name: one for name, one in train_all().items() if one.model == MODEL}
         numbers = {
             name: story.upload(trained[name], data, commit)
             for name, commit in (
@@ -195,13 +216,24 @@ def main() -> None:
         say(f"{len(numbers)} scikit-learn pipelines trained on real data and uploaded by REST")
         for name, number in numbers.items():
             results = story.evaluated(number)
-            say(f"Version {number} ({trained[name].title}) evaluated in the sandbox: {results['results_digest'][:12]}")
+            say(
+                f"Version {number} ({trained[name].title}) evaluated in the sandbox: {results['results_digest'][:12]}"
+            )
         tell_refusals(story, numbers)
         best = numbers["boosted_trees"]
         story.write_card(best, BOOSTED_TREES_CARD)
-        review = story.ask_for_review(best, "Best of three candidates on the holdout; replaces the manual list.")
-        story.sign("reviewer", review, "validation", "Evidence read group by group; the intervals are narrow enough.")
-        story.sign("approver", review, "approval", "Fit for ranking accounts for an analyst, within the card's limits.")
+        review = story.ask_for_review(
+            best, "Best of three candidates on the holdout; replaces the manual list."
+        )
+        story.sign(
+            "reviewer", review, "validation", "Evidence read group by group; the intervals are narrow enough."
+        )
+        story.sign(
+            "approver",
+            review,
+            "approval",
+            "Fit for ranking accounts for an analyst, within the card's limits.",
+        )
         promotion = story.promote(best, "Approved; goes live with the November cycle.")
         say(
             f"Review {review}: validation by Rosa Ferreira, approval by Anil Sharma. "
@@ -213,7 +245,9 @@ def main() -> None:
         forest = story.upload(trained["random_forest"], data, "d90f3b7a6c5e4d3c2b1a09f8e7d6c5b4a3928170")
         story.evaluated(forest)
         story.write_card(forest, RANDOM_FOREST_CARD)
-        waiting = story.ask_for_review(forest, "Challenger: as good on every measure, and simpler to explain.")
+        waiting = story.ask_for_review(
+            forest, "Challenger: as good on every measure, and simpler to explain."
+        )
     tell_people(story, waiting)
 
 

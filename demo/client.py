@@ -95,7 +95,9 @@ class Client:
             if found["state"] in ended:
                 return found
             time.sleep(0.3)
-        raise TimeoutError(f"{path} did not end within {seconds:.0f} s; see the page Jobs and the workers' logs")
+        raise TimeoutError(
+            f"{path} did not end within {seconds:.0f} s; see the page Jobs and the workers' logs"
+        )
 
     def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()

@@ -68,7 +68,9 @@ class ModelGate:
                 f"Version {review.version.number} is under review ({review.number}).",
                 reverse("governance:review", args=[review.number]),
             )
-            for review in Review.objects.filter(version__model=question.model, state__in=LIVE).select_related("version")
+            for review in Review.objects.filter(version__model=question.model, state__in=LIVE).select_related(
+                "version"
+            )
         ]
         return Verdict.refuse(*reasons) if reasons else Verdict.allow()
 

@@ -46,7 +46,11 @@ def make_template(run: str) -> str:
             "DJANGO_SETTINGS_MODULE": "countersign.settings",
         }
         migrated = subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, capture_output=True, text=True
+            [sys.executable, "manage.py", "migrate", "-v0"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         if migrated.returncode:
             with owner() as connection:

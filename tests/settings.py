@@ -19,7 +19,9 @@ os.environ["COUNTERSIGN_PUBLIC_URL"] = "http://countersign.example"
 os.environ["COUNTERSIGN_ALLOWED_HOSTS"] = "countersign.example,127.0.0.1,localhost,testserver"
 _number = 1 + int(_worker.removeprefix("gw"))
 _redis = os.environ["REDIS_URL"].split("?")[0]
-os.environ["REDIS_URL"] = f"{_redis}?db={_number}" if _redis.startswith("unix") else f"{_redis.rstrip('/')}/{_number}"
+os.environ["REDIS_URL"] = (
+    f"{_redis}?db={_number}" if _redis.startswith("unix") else f"{_redis.rstrip('/')}/{_number}"
+)
 _owner_url = os.environ.pop("DATABASE_OWNER_URL")
 
 from countersign.settings import *  # noqa: E402, F403

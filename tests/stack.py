@@ -48,9 +48,17 @@ class Stack:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         redis = os.environ["REDIS_URL"].split("?")[0]
-        redis_url = f"{redis}?db={redis_number}" if redis.startswith("unix") else f"{redis.rsplit('/', 1)[0]}/{redis_number}"
+        redis_url = (
+            f"{redis}?db={redis_number}"
+            if redis.startswith("unix")
+            else f"{redis.rsplit('/', 1)[0]}/{redis_number}"
+        )
         self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("COUNTERSIGN_", "DJANGO_", "DATABASE_"))},
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith(("COUNTERSIGN_", "DJANGO_", "DATABASE_"))
+            },
             "DATABASE_URL": databases.url_of(os.environ["DATABASE_URL"], name),
             "REDIS_URL": redis_url,
             "COUNTERSIGN_HOME": str(folder),
@@ -61,13 +69,18 @@ class Stack:
             "COUNTERSIGN_JOB_LEASE_SECONDS": "4",
             "PYTHONUNBUFFERED": "1",
         }
+        self.manage("collectstatic", "--noinput", "-v0")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.administrator = json.loads(self.manage("bootstrap", "--json"))
 
     def manage(self, *arguments: str, check: bool = True) -> str:
         """Run a management command; its standard output."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
@@ -92,7 +105,16 @@ class Stack:
         command = {
             "web": [
                 *(sys.executable, "-m", "granian", "--interface", "wsgi", "countersign.wsgi:application"),
-                *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--blocking-threads", "4"),
+                *(
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(self.port),
+                    "--workers",
+                    "1",
+                    "--blocking-threads",
+                    "4",
+                ),
             ],
             "worker": [
                 *(sys.executable, "-m", "celery", "-A", "countersign.celery", "worker"),

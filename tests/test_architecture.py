@@ -56,7 +56,9 @@ def is_actions(path: Path) -> bool:
 def manager_writes(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Writes through a Django manager or queryset: a call `X.objects….update(…)` and the like."""
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES):
+        if not (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES
+        ):
             continue
         source = ast.unparse(node.func.value)
         if ".objects" in source or "_base_manager" in source or source.startswith("mine"):

@@ -36,7 +36,9 @@ class EnvironmentListView(ActorAPIView):
         return Response(EnvironmentSerializer(environments_in_order(), many=True).data)
 
     @extend_schema(
-        operation_id="environment_create", request=EnvironmentSerializer, responses={201: EnvironmentSerializer}
+        operation_id="environment_create",
+        request=EnvironmentSerializer,
+        responses={201: EnvironmentSerializer},
     )
     def post(self, request: Request) -> Response:
         """Make an environment; its alias becomes protected in every model."""

@@ -35,7 +35,9 @@ def set_profile(
         problems["purpose"] = ["Say what the model is for and which decision it supports."]
     for field, text in (("purpose", purpose), ("tier_reason", tier_reason)):
         if len(text) > TEXT_LIMIT or "\0" in text:
-            problems[field] = [f"At most {TEXT_LIMIT:,} characters, none of them NUL; this has {len(text):,}."]
+            problems[field] = [
+                f"At most {TEXT_LIMIT:,} characters, none of them NUL; this has {len(text):,}."
+            ]
     if problems:
         raise Invalid("The profile was not saved.", fields=problems)
     lock_model(model)

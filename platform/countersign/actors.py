@@ -66,7 +66,9 @@ class Actor:
             return permission not in SIGNING
         if self.kind is ActorKind.SERVICE and permission in SIGNING:
             return False
-        if self.scopes is not None and not any(permission in SCOPE_PERMISSIONS[scope] for scope in self.scopes):
+        if self.scopes is not None and not any(
+            permission in SCOPE_PERMISSIONS[scope] for scope in self.scopes
+        ):
             return False
         return any(permission in ROLE_PERMISSIONS[role] for role in self.roles_in(team))
 
@@ -77,7 +79,9 @@ class Actor:
         able = ", ".join(role.value for role in Role if permission in ROLE_PERMISSIONS[role])
         action = permission.value.replace("_", " ")
         if self.kind is ActorKind.SERVICE and permission in SIGNING:
-            return Verdict.because("service_account_cannot_sign", "A service account never signs; a person must.")
+            return Verdict.because(
+                "service_account_cannot_sign", "A service account never signs; a person must."
+            )
         if self.scopes is not None and not any(permission in SCOPE_PERMISSIONS[s] for s in self.scopes):
             held = ", ".join(sorted(self.scopes)) or "none"
             needed = ", ".join(s.value for s in Scope if permission in SCOPE_PERMISSIONS[s])
@@ -87,7 +91,9 @@ class Actor:
                     f"This token's scopes ({held}) do not cover “{action}”. Use a token with scope {needed}.",
                 )
             )
-        return Verdict.because("permission_missing", f"“{action}” needs the role {able}. Ask an administrator for it.")
+        return Verdict.because(
+            "permission_missing", f"“{action}” needs the role {able}. Ask an administrator for it."
+        )
 
     def teams_with(self, permission: Permission) -> frozenset[UUID] | None:
         """Teams whose things the actor may do this to; None means every team."""

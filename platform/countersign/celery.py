@@ -31,9 +31,17 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
     beat_schedule={
-        "seal": {"task": "countersign.ledger.tasks.seal_pending", "schedule": 2.0, "options": {"queue": "core"}},
+        "seal": {
+            "task": "countersign.ledger.tasks.seal_pending",
+            "schedule": 2.0,
+            "options": {"queue": "core"},
+        },
         "sweep": {"task": "countersign.jobs.tasks.sweep", "schedule": 5.0, "options": {"queue": "core"}},
-        "upkeep": {"task": "countersign.upkeep.tasks.daily", "schedule": 86_400.0, "options": {"queue": "core"}},
+        "upkeep": {
+            "task": "countersign.upkeep.tasks.daily",
+            "schedule": 86_400.0,
+            "options": {"queue": "core"},
+        },
     },
 )
 app.autodiscover_tasks(["countersign.jobs", "countersign.ledger", "countersign.upkeep"])

@@ -28,7 +28,9 @@ def text(name: str, default: str | None = None) -> str:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise WrongSetting(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
+            raise WrongSetting(
+                f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
+            ) from error
     if default is None:
         raise WrongSetting(f"{name} is not set. Set it, or {name}_FILE to the path of a file that holds it.")
     return default
@@ -90,7 +92,9 @@ def database(url: str, *, name: str) -> dict[str, object]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise WrongSetting(f"{name} is not a URL. It should look like postgresql://user:password@host/name.") from None
+        raise WrongSetting(
+            f"{name} is not a URL. It should look like postgresql://user:password@host/name."
+        ) from None
     if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
         raise WrongSetting(f"{name} should look like postgresql://user:password@host:5432/name.")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}

@@ -13,7 +13,9 @@ DEBUG = False
 COUNTERSIGN_HOME = Path(env.text("COUNTERSIGN_HOME", str(ROOT / ".countersign")))
 PUBLIC_URL = env.text("COUNTERSIGN_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 SECRET_KEY = env.text("COUNTERSIGN_SECRET_KEY")
-ALLOWED_HOSTS = env.words("COUNTERSIGN_ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = env.words(
+    "COUNTERSIGN_ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},127.0.0.1,localhost,[::1]"
+)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "countersign.urls.csrf_failure"
 
@@ -127,6 +129,7 @@ STORAGES = {
 # --- uploads: our own handlers stream bodies into the blob store -----------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]  # never a temporary file
 MULTIPART_UPLOAD_LIMIT = 256 * 1024 * 1024
 BLOB_SIZE_LIMIT = env.integer("COUNTERSIGN_BLOB_LIMIT_BYTES", 20 * 1024**3, high=2**50)
 
@@ -144,7 +147,9 @@ LEDGER_LAG_LIMIT_SECONDS = 60
 
 # --- evaluation ----------------------------------------------------------------------------------------
 ISOLATION_MINIMUM = env.integer("COUNTERSIGN_ISOLATION_MIN", 2, high=3)
-EVALUATION_MEMORY_BYTES = env.integer("COUNTERSIGN_EVALUATION_MEMORY_BYTES", 4 * 1024**3, low=2**28, high=2**50)
+EVALUATION_MEMORY_BYTES = env.integer(
+    "COUNTERSIGN_EVALUATION_MEMORY_BYTES", 4 * 1024**3, low=2**28, high=2**50
+)
 EVALUATION_CPU_SECONDS = env.integer("COUNTERSIGN_EVALUATION_CPU_SECONDS", 300, low=1)
 EVALUATION_WALL_SECONDS = env.integer("COUNTERSIGN_EVALUATION_WALL_SECONDS", 600, low=1)
 

@@ -22,7 +22,9 @@ def chromium() -> Iterator[Browser]:
     """One browser for all journeys."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        pytest.fail("The browser journeys need Chromium: apt install chromium, or leave them out with BROWSER=0.")
+        pytest.fail(
+            "The browser journeys need Chromium: apt install chromium, or leave them out with BROWSER=0."
+        )
     arguments = ["--disable-gpu", "--disable-background-networking", "--no-first-run"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
@@ -37,7 +39,9 @@ def sign_in(chromium: Browser, stack: Stack, told: Told) -> Iterator[SignIn]:  #
     """Sign somebody of the demonstration in, each in a browser of their own; returns their page."""
     contexts: list[BrowserContext] = []
 
-    def open_browser(username: str, *, javascript: bool = True, width: int = 1280, scheme: str = "light") -> Page:
+    def open_browser(
+        username: str, *, javascript: bool = True, width: int = 1280, scheme: str = "light"
+    ) -> Page:
         context = chromium.new_context(
             java_script_enabled=javascript,
             viewport={"width": width, "height": 900},

@@ -47,6 +47,10 @@ class Command(BaseCommand):
         ship_policies(actor=actor)
         created = first_administrator(actor=actor)
         if options["json"]:
-            self.stdout.write(json.dumps({"username": created[0].username, "password": created[1]} if created else {}))
+            self.stdout.write(
+                json.dumps({"username": created[0].username, "password": created[1]} if created else {})
+            )
         elif created:
-            self.stdout.write(f"First administrator: {created[0].username}, password {created[1]} (shown once).")
+            self.stdout.write(
+                f"First administrator: {created[0].username}, password {created[1]} (shown once)."
+            )

@@ -27,7 +27,11 @@ class Command(BaseCommand):
         parser.add_argument("url", help="where the instance answers, such as http://127.0.0.1:8000")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        first = Membership.objects.filter(role=Role.ADMINISTRATOR, ends_at__isnull=True).order_by("starts_at").first()
+        first = (
+            Membership.objects.filter(role=Role.ADMINISTRATOR, ends_at__isnull=True)
+            .order_by("starts_at")
+            .first()
+        )
         if first is None:
             raise CommandError("There is no administrator yet. Run `manage.py bootstrap` first.")
         _, plaintext = create_token(
@@ -41,4 +45,6 @@ class Command(BaseCommand):
         environment |= {"COUNTERSIGN_URL": options["url"], "COUNTERSIGN_TOKEN": plaintext}
         done = subprocess.run([sys.executable, "-m", "demo"], cwd=settings.ROOT, env=environment)
         if done.returncode:
-            raise CommandError("The demonstration did not finish; what it did so far is in the ledger.", returncode=1)
+            raise CommandError(
+                "The demonstration did not finish; what it did so far is in the ledger.", returncode=1
+            )

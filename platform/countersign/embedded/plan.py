@@ -122,6 +122,7 @@ def product(home: Home, host: str, port: int, connections: Connections) -> Plan:
     return Plan(
         steps=(
             child("migrate", "manage.py", "migrate", "--noinput", extra=owner),
+            child("static-files", "manage.py", "collectstatic", "--noinput", "-v0"),
             child("bootstrap", "manage.py", "bootstrap", extra={**owner, **signing}, shown=True),
         ),
         children=(web, worker("core", 2, signing), worker("evaluation", 1), beat),

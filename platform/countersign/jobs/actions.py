@@ -105,10 +105,16 @@ def retry_job(*, job: Job, actor: Actor) -> Job:
     Raises Conflict when it is live or succeeded, or when a newer live job has its key."""
     job = Job.objects.select_for_update().get(id=job.id)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
-        raise Conflict(f"Only a failed or cancelled job can be run again; this one is {job.state}.", code="job_live")
+        raise Conflict(
+            f"Only a failed or cancelled job can be run again; this one is {job.state}.", code="job_live"
+        )
     if not handlers.handler_of(job.kind).retryable:
-        raise Conflict("This kind of job is not run again: ask for it anew on its own page.", code="job_not_retryable")
-    twin = Job.objects.filter(kind=job.kind, key=job.key, state__in=[JobState.QUEUED, JobState.RUNNING]).first()
+        raise Conflict(
+            "This kind of job is not run again: ask for it anew on its own page.", code="job_not_retryable"
+        )
+    twin = Job.objects.filter(
+        kind=job.kind, key=job.key, state__in=[JobState.QUEUED, JobState.RUNNING]
+    ).first()
     if twin is not None:
         raise Conflict(f"Job {twin.id} is doing this already.", code="job_live")
     now = clock.now()

@@ -24,7 +24,12 @@ LIVE = (JobState.QUEUED, JobState.RUNNING)
 MOVES: dict[str, frozenset[str]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
     JobState.RUNNING: frozenset(
-        {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED}  # queued again: retry, lost worker
+        {
+            JobState.SUCCEEDED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+            JobState.QUEUED,
+        }  # queued again: retry, lost worker
     ),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset({JobState.QUEUED}),
@@ -73,7 +78,9 @@ class Job(Recorded):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
-                fields=["kind", "key"], condition=Q(state__in=["queued", "running"]), name="job_once_while_live"
+                fields=["kind", "key"],
+                condition=Q(state__in=["queued", "running"]),
+                name="job_once_while_live",
             ),
             models.CheckConstraint(name="job_state_known", condition=Q(state__in=JobState.values)),
             models.CheckConstraint(

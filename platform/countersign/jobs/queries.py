@@ -20,7 +20,9 @@ def jobs_visible_to(actor: Actor) -> QuerySet[Job]:
 
 def jobs_of(subject: Recorded) -> QuerySet[Job]:
     """Jobs about one thing, newest first."""
-    return Job.objects.filter(subject_type=subject.ledger_type, subject_ref=subject.id).order_by("-created_at")
+    return Job.objects.filter(subject_type=subject.ledger_type, subject_ref=subject.id).order_by(
+        "-created_at"
+    )
 
 
 def live_jobs(actor: Actor) -> QuerySet[Job]:

@@ -132,7 +132,9 @@ def run(job_id: UUID) -> None:
         _end(job, actor, JobFailed(error.code, error.message), JobState.FAILED)
     except Exception:
         log.exception("job.crashed")
-        message = f"Countersign itself failed here. Tell the operator the reference {job.id}; the log has the rest."
+        message = (
+            f"Countersign itself failed here. Tell the operator the reference {job.id}; the log has the rest."
+        )
         _end(job, actor, JobFailed("unexpected", message), JobState.FAILED)
     finally:
         if heartbeat is not None:
@@ -143,7 +145,9 @@ def run(job_id: UUID) -> None:
 def _end(job: Job, actor: Actor, failure: JobFailed, state: JobState) -> None:
     """End a job that is still ours, with what belongs to it, in one transaction."""
     with transaction.atomic():
-        mine = Job.objects.select_for_update().filter(id=job.id, claim=job.claim, state=JobState.RUNNING).first()
+        mine = (
+            Job.objects.select_for_update().filter(id=job.id, claim=job.claim, state=JobState.RUNNING).first()
+        )
         if mine is None:
             return
         now = clock.now()
@@ -185,7 +189,9 @@ def sweep() -> dict[str, int]:
             _end(job, Actor.system(f"job:{job.id}"), JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
             counts["ended"] += 1
         elif job.attempts >= job.attempts_allowed:
-            message = f"Its worker was lost {job.attempts} times while it ran. It is not tried again by itself."
+            message = (
+                f"Its worker was lost {job.attempts} times while it ran. It is not tried again by itself."
+            )
             _end(job, Actor.system(f"job:{job.id}"), JobFailed("worker_lost", message), JobState.FAILED)
             counts["ended"] += 1
         else:

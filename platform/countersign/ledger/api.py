@@ -66,7 +66,10 @@ class EntryListView(ActorAPIView):
         """Newest first, narrowed by `verb`, `actor`, `subject`, `act`, `since`, `until`."""
         form = TrailFilter(request.query_params or None)
         if form.is_bound and not form.is_valid():
-            raise Invalid("The filters are wrong.", fields={name: list(sentences) for name, sentences in form.errors.items()})
+            raise Invalid(
+                "The filters are wrong.",
+                fields={name: list(sentences) for name, sentences in form.errors.items()},
+            )
         filters = form.filters() if form.is_bound else queries.Filters()
         found = queries.entries(actor=self.actor, filters=filters, cursor=request.query_params.get("cursor"))
         names = names_of(found.entries)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -73,7 +74,7 @@ def append_entry(
     leaf: dict[str, Any] = {
         "act": str(actor.act),
         "actor": {"kind": actor.kind.value, "ref": None if actor.ref is None else str(actor.ref)},
-        "data": {"after": _after(verb, subject, details), "before": None if before is None else dict(before)},
+        "data": {"after": _after(verb, subject, details), "before": None if before is None else _plain(before)},
         "format": canonical.FORMAT,
         "id": str(entry_id),
         "personal": {name: commitment(value, salt) for name, (value, salt) in salted.items()},
@@ -104,12 +105,24 @@ def commitment(value: str, salt: bytes) -> str:
 
 
 def _after(verb: Verb, subject: Recorded, details: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    after = dict(subject.ledger_state()) if verb.effect is Effect.STATE else None
+    after = _plain(subject.ledger_state()) if verb.effect is Effect.STATE else None
     if after is not None and DETAILS in after:
         raise ValueError(f"{subject.ledger_type}: the key “{DETAILS}” of a state is taken by the ledger")
     if details is not None:
-        after = (after or {}) | {DETAILS: dict(details)}
+        after = (after or {}) | {DETAILS: _plain(details)}
     return after
+
+
+def _plain(value: Any) -> Any:
+    """The value with members of string choices as the text they stand for: a row that was just saved holds the
+    member, the same row read back holds the text. Everything else is left to the strict encoder."""
+    if isinstance(value, str) and isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
 
 
 def _insert(leaf: bytes, entry_id: UUID, salted: Mapping[str, tuple[str, bytes]]) -> None:

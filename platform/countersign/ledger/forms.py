@@ -37,5 +37,7 @@ class TrailFilter(PageForm):
             subject_ref=given["subject"],
             act=given["act"],
             since=datetime.combine(given["since"], time(), UTC) if given["since"] else None,
-            until=datetime.combine(given["until"], time(), UTC) + timedelta(days=1) if given["until"] else None,
+            until=datetime.combine(given["until"], time(), UTC) + timedelta(days=1)
+            if given["until"]
+            else None,
         )

@@ -9,7 +9,9 @@ urlpatterns = [
     path("ledger/", views.trail_page, name="trail"),
     path("ledger/entries/<uuid:entry>/", views.entry_page, name="entry"),
     re_path(
-        r"^ledger/entries/(?P<entry>[0-9a-f-]{36})/(?P<kind>leaf\.json|proof\.txt)$", views.entry_file, name="entry-file"
+        r"^ledger/entries/(?P<entry>[0-9a-f-]{36})/(?P<kind>leaf\.json|proof\.txt)$",
+        views.entry_file,
+        name="entry-file",
     ),
     path("ledger/checkpoints/<int:size>", views.checkpoint_note, name="checkpoint"),
     path("api/v1/ledger/entries", api.EntryListView.as_view(), name="api-entries"),

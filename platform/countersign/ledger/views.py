@@ -43,7 +43,8 @@ def lines_of(entries: Iterable[ReadEntry]) -> list[Line]:
     listed = list(entries)
     names = names_of(listed)
     return [
-        Line(entry, names[entry.id], entry.sentence(), entry.leaf["verb"].endswith(".refused")) for entry in listed
+        Line(entry, names[entry.id], entry.sentence(), entry.leaf["verb"].endswith(".refused"))
+        for entry in listed
     ]
 
 
@@ -53,7 +54,9 @@ def trail(
     """What `ledger/lines.html` draws: lines by day, with the newest checkpoint between unsealed and sealed."""
     found = queries.entries(actor=actor, filters=filters, cursor=cursor, limit=limit)
     lines = lines_of(found.entries)
-    days = [(day, list(group)) for day, group in groupby(lines, key=lambda line: line.entry.recorded_at.date())]
+    days = [
+        (day, list(group)) for day, group in groupby(lines, key=lambda line: line.entry.recorded_at.date())
+    ]
     first_sealed = next((line.entry.id for line in lines if line.entry.sealed), None)
     return {
         "days": days,
@@ -99,7 +102,9 @@ def entry_page(request: HttpRequest, entry: UUID) -> HttpResponse:
         "line": lines_of([proven.entry])[0],
         "leaf": leaf,
         "changes": _changes(leaf["data"]["before"], leaf["data"]["after"]),
-        "personal": [(name, proven.entry.personal.get(name), digest) for name, digest in leaf["personal"].items()],
+        "personal": [
+            (name, proven.entry.personal.get(name), digest) for name, digest in leaf["personal"].items()
+        ],
         "together": [one for one in lines_of(together) if one.entry.id != entry],
         "leaf_hash": sha256(b"\0" + proven.canonical).hexdigest(),
         "path": [step.hex() for step in proven.path],
@@ -127,7 +132,9 @@ def checkpoint_note(request: HttpRequest, size: int) -> HttpResponse:
     """The signed note of a checkpoint, as it was signed."""
     found = Checkpoint.objects.filter(size=size).first()
     if found is None:
-        return HttpResponse(f"There is no checkpoint of size {size}.\n", status=404, content_type="text/plain")
+        return HttpResponse(
+            f"There is no checkpoint of size {size}.\n", status=404, content_type="text/plain"
+        )
     return HttpResponse(found.note, content_type="text/plain; charset=utf-8")
 
 
@@ -145,12 +152,21 @@ def foot(request: HttpRequest) -> LedgerState | None:
     )
 
 
-def _changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[tuple[str, str, str, bool]]:
+def _changes(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> list[tuple[str, str, str, bool]]:
     """Field, value before, value after, and whether it changed; details last."""
     old, new = dict(before or {}), dict(after or {})
     rows = []
     for name in sorted({*old, *new} - {"details"}):
-        rows.append((name, _shown(old, name), _shown(new, name), before is not None and old.get(name) != new.get(name)))
+        rows.append(
+            (
+                name,
+                _shown(old, name),
+                _shown(new, name),
+                before is not None and old.get(name) != new.get(name),
+            )
+        )
     for name, value in sorted((new.get("details") or {}).items()):
         rows.append((f"details.{name}", "", _shown({name: value}, name), False))
     return rows
@@ -167,7 +183,14 @@ def _shown(state: Mapping[str, Any], name: str) -> str:
 
 def _chips(request: HttpRequest) -> list[tuple[str, str, str]]:
     """Applied filters: name, value, and the URL without it."""
-    labels = {"verb": "What", "actor": "Who", "subject": "About", "act": "Act", "since": "From", "until": "To"}
+    labels = {
+        "verb": "What",
+        "actor": "Who",
+        "subject": "About",
+        "act": "Act",
+        "since": "From",
+        "until": "To",
+    }
     return [
         (label, request.GET[name], f"?{_without(request, name, 'cursor')}")
         for name, label in labels.items()
@@ -180,4 +203,3 @@ def _without(request: HttpRequest, *names: str) -> str:
     for name in names:
         query.pop(name, None)
     return query.urlencode()
-

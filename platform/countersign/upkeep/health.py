@@ -42,7 +42,9 @@ def broker() -> Part:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
             client.ping()
     except redis.RedisError as error:
-        return Part("broker", False, f"Redis does not answer: {type(error).__name__}. Jobs wait; nothing is lost.")
+        return Part(
+            "broker", False, f"Redis does not answer: {type(error).__name__}. Jobs wait; nothing is lost."
+        )
     return Part("broker", True, "answers")
 
 

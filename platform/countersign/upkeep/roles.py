@@ -34,5 +34,7 @@ def grant_after_migrate(**_: Any) -> None:
                 )
             )
         cursor.execute(
-            sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(sql.Identifier(role))
+            sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(
+                sql.Identifier(role)
+            )
         )
