@@ -25,20 +25,22 @@ def _models(actor: Actor) -> QuerySet[RegisteredModel]:
 
 
 def _through(model: Any, path: str) -> None:
-    def ids(actor: Actor) -> QuerySet[Any]:
-        return model.objects.filter(**{f"{path}__in": _models(actor)}).values_list("id", flat=True)
+    def ids(actor: Actor) -> QuerySet[Any, Any]:
+        found: QuerySet[Any] = model.objects.filter(**{f"{path}__in": models_visible_to(actor)})
+        return found.values_list("id", flat=True)
 
     visibility.register(model.ledger_type, ids)
 
 
 def _everyone(model: Any) -> None:
-    def ids(actor: Actor) -> QuerySet[Any]:
-        return model.objects.values_list("id", flat=True)
+    def ids(actor: Actor) -> QuerySet[Any, Any]:
+        found: QuerySet[Any] = model.objects.all()
+        return found.values_list("id", flat=True)
 
     visibility.register(model.ledger_type, ids)
 
 
-def _exports(actor: Actor) -> QuerySet[Any]:
+def _exports(actor: Actor) -> QuerySet[Any, Any]:
     if actor.holds(Permission.EXPORT):
         return AuditExport.objects.values_list("id", flat=True)
     return AuditExport.objects.filter(model__in=_models(actor)).values_list("id", flat=True)

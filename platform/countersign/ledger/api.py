@@ -44,7 +44,7 @@ class CheckpointSerializer(serializers.Serializer[Any]):
     """The newest signed head (C2SP tlog-checkpoint)."""
 
     size = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]  # a field of the body
     note = serializers.CharField()
     signed_at = serializers.DateTimeField()
 
@@ -68,7 +68,7 @@ class EntryListView(ActorAPIView):
         if form.is_bound and not form.is_valid():
             raise Invalid(
                 "The filters are wrong.",
-                fields={name: list(sentences) for name, sentences in form.errors.items()},
+                fields={name: [str(one) for one in found] for name, found in form.errors.items()},
             )
         filters = form.filters() if form.is_bound else queries.Filters()
         found = queries.entries(actor=self.actor, filters=filters, cursor=request.query_params.get("cursor"))

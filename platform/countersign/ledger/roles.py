@@ -27,7 +27,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
 
 def grant_after_migrate(**_: Any) -> None:
     """Receiver of `post_migrate`: grant exactly GRANTS to `settings.SERVING_ROLE`, revoking what is more."""
-    role: str = settings.SERVING_ROLE
+    role = str(settings.SERVING_ROLE)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s), current_user = %s", [role, role]

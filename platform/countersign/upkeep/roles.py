@@ -15,7 +15,7 @@ WRITTEN_ONCE = ("governance_signoff", "governance_remark")
 
 def grant_after_migrate(**_: Any) -> None:
     """Receiver of `post_migrate`: grant the serving role what it needs on every table but the ledger's."""
-    role: str = settings.SERVING_ROLE
+    role = str(settings.SERVING_ROLE)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s), current_user = %s", [role, role]
