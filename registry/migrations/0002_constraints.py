@@ -43,8 +43,9 @@ $$;
 
 CREATE FUNCTION registry_manifest_of_files() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM (SELECT DISTINCT version_id FROM added) AS one
-               WHERE NOT registry_manifest_holds(one.version_id)) THEN
+    -- Materialised, or the planner would ask once for every row.
+    IF EXISTS (WITH one AS MATERIALIZED (SELECT DISTINCT version_id FROM added)
+               SELECT FROM one WHERE NOT registry_manifest_holds(one.version_id)) THEN
         RAISE EXCEPTION 'the files of a manifest are not those of its version''s digest'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;

@@ -245,7 +245,12 @@ def test_bytes_received_again_are_young_again(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_several_are_kept_in_the_order_given() -> None:
+def test_several_are_kept_in_the_order_given(django_capture_on_commit_callbacks: Any) -> None:
+    twins = [receive([CONTENT], size=None, expected_sha256=None, limit=LIMIT) for _ in range(2)]
+    with django_capture_on_commit_callbacks(execute=True):
+        one, two = keep_blobs(twins)
+    assert one == two
+    assert len(everything()) == 1
     incoming = [receive([bytes([n])], size=None, expected_sha256=None, limit=LIMIT) for n in range(5)]
     assert [blob.sha256 for blob in keep_blobs(incoming)] == [one.sha256 for one in incoming]
 

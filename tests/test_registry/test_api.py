@@ -159,16 +159,17 @@ def test_lists_are_narrowed_and_paged(api: Api, team: Team, maker: User) -> None
     make.make_version(models[0], actor=actor)
     api.call("PUT", f"{at('model 1')}/tags/kind", {"value": "tree"})
     names = lambda **query: [one["name"] for one in api.get("models", **query)["results"]]  # noqa: E731
-    assert names() == [f"model {n}" for n in (4, 3, 2, 1, 0)]
+    newest_first = [one.name for one in sorted(models, key=lambda one: one.pk, reverse=True)]
+    assert names() == newest_first
     assert names(name="MODEL 3") == ["model 3"]
     assert names(flavour="skops") == ["model 0"]
     assert names(tag="kind") == names(tag="kind=tree") == ["model 1"]
     assert names(tag="kind=other") == names(team="other") == []
     assert len(names(team=team.slug)) == 5
     page = api.get("models", page_size="2")
-    assert [one["name"] for one in page["results"]] == ["model 4", "model 3"]
+    assert [one["name"] for one in page["results"]] == newest_first[:2]
     following = api.client.get(page["next"]).json()
-    assert [one["name"] for one in following["results"]] == ["model 2", "model 1"]
+    assert [one["name"] for one in following["results"]] == newest_first[2:4]
     api.refused(422, "invalid", "GET", "models?archived=maybe")
 
 

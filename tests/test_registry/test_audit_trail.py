@@ -9,6 +9,8 @@ from countersign.actors import Actor
 from countersign.ledger import verbs
 from countersign.ledger.models import Unsealed
 from countersign.ledger.presenters import _default, _presenters, present
+from countersign.ledger.verification.report import Report
+from countersign.ledger.verification.tables import check_replay
 from countersign.ledger.visibility import readable
 from registry import wiring
 from registry.lineage.actions import add_lineage_edge
@@ -16,7 +18,7 @@ from registry.models import RegisteredModel
 from registry.runs.actions import Source
 from registry.versions import actions
 from tests.factories import registry as make
-from tests.test_registry.kit import leaves, outsider, viewer
+from tests.test_registry.kit import as_serving_role, leaves, outsider, viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -134,3 +136,33 @@ def test_every_recorded_model_says_who_may_read_about_it() -> None:
         model for model in apps.get_app_config("registry").get_models() if issubclass(model, Recorded)
     }
     assert recorded == set(wiring.RECORDED)
+
+
+def problems() -> list[str]:
+    """What the replay of the ledger finds wrong with the rows."""
+    report = Report()
+    check_replay(report, lambda share, message: None)
+    return [finding.sentence for finding in report.findings]
+
+
+def test_the_ledger_tells_the_state_of_every_row() -> None:
+    everything_once()
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE registry_modelversion SET description = 'better' WHERE number = 2", "description"),
+        ("UPDATE registry_registeredmodel SET name = 'other'", "name"),
+        ("UPDATE registry_tag SET value = 'other'", "value"),
+        ("DELETE FROM registry_tag", "the row is missing"),
+        ("UPDATE registry_dataset SET team_id = (SELECT id FROM accounts_team LIMIT 1)", "team"),
+    ],
+)
+def test_an_edit_by_sql_is_found(statement: str, found: str) -> None:
+    make.make_makers()
+    everything_once()
+    as_serving_role(statement, {})
+    (problem,) = problems()
+    assert found in problem

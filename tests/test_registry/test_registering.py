@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from countersign.actors import Actor
+from countersign.blobs.actions import keep_blobs
 from countersign.blobs.storage import storage
 from countersign.clock import stamp
 from countersign.errors import CountersignError, Invalid, NotFound, Refused
@@ -485,3 +486,13 @@ def test_somebody_unknown_counts_without_being_named(monkeypatch: pytest.MonkeyP
     assert "Countersign" not in json.dumps([leaf["data"] for leaf in leaves()])
     assert len(contributors_digest(version)) == 64
     assert Contributor.objects.visible_to(maker, Permission.READ_LEDGER).count() == 1
+
+
+def test_the_largest_manifest_is_registered_in_few_statements(django_assert_max_num_queries: Any) -> None:
+    team, maker = make.make_makers()
+    model = make.make_model(team, actor=maker)
+    received = make.incoming(b"first"), *keep_blobs([make.incoming(f"{n}".encode()) for n in range(50)])
+    files = [ReceivedFile(f"shards/{n}.bin", received[n % 51]) for n in range(2_000)]
+    with django_assert_max_num_queries(40):
+        version = actions.register_version(model=model, files=files, actor=maker)
+    assert version.files.count() == 2_000

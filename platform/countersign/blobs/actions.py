@@ -21,29 +21,38 @@ GRACE = timedelta(hours=24)
 
 
 def keep_blob(incoming: Incoming) -> Blob:
-    """The row of received bytes, in the caller's transaction or one of its own.
+    """The row of received bytes, in the caller's transaction or one of its own."""
+    return keep_blobs([incoming])[0]
+
+
+def keep_blobs(incoming: Sequence[Incoming]) -> list[Blob]:
+    """The rows of received bytes, in the order given.
 
     Bytes that are kept already are not kept twice: after commit the new copy is removed, and the row counts
-    as just received, so that the collector leaves it alone until it is named."""
+    as just received, so that the collector leaves it alone until it is named. Rows are locked in the order of
+    their digests, so that two uploads of the same files cannot block each other."""
+    fresh = {one.sha256: one for one in incoming}
+    now = clock.now()
     with transaction.atomic():
         Blob.objects.bulk_create(
-            [Blob(sha256=incoming.sha256, size=incoming.size, key=incoming.key, created_at=clock.now())],
+            [
+                Blob(sha256=sha256, size=fresh[sha256].size, key=fresh[sha256].key, created_at=now)
+                for sha256 in sorted(fresh)
+            ],
             update_conflicts=True,
             unique_fields=["sha256"],
             update_fields=["created_at"],
         )
-        blob = Blob.objects.get(sha256=incoming.sha256)
-        if blob.key != incoming.key:
-            transaction.on_commit(lambda: storage().delete(incoming.key), robust=True)
-    return blob
+        kept = Blob.objects.in_bulk(list(fresh))
+        for one in incoming:
+            if one.key != kept[one.sha256].key:
+                _delete_after_commit(one.key)
+    return [kept[one.sha256] for one in incoming]
 
 
-def keep_blobs(incoming: Sequence[Incoming]) -> list[Blob]:
-    """`keep_blob` for several, in one order of locks, so that two uploads of the same files cannot block each
-    other. The rows come in the order given."""
-    with transaction.atomic():
-        kept = {one.key: keep_blob(one) for one in sorted(incoming, key=lambda one: one.sha256)}
-    return [kept[one.key] for one in incoming]
+def _delete_after_commit(key: str) -> None:
+    # A lambda, since Django names the function in its log where a robust one fails; a partial has no name.
+    transaction.on_commit(lambda: storage().delete(key), robust=True)
 
 
 _releases: list[Callable[[], int]] = []

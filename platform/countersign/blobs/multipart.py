@@ -9,7 +9,7 @@ part's name, or the file name where the part is called `file` or `files`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 
 from countersign.blobs.bodies import READ, announced_size, cut, reader_of
 from countersign.blobs.store import Incoming, discard, receive
@@ -265,7 +265,7 @@ class TakesParts:
     """Mixin of REST views that take multipart bodies, before APIView. The handler is set before
     authentication: to check the CSRF token of a session, Django reads the body."""
 
-    parser_classes = (MultiPartParser, JSONParser)
+    parser_classes: Sequence[type[BaseParser]] = (MultiPartParser, JSONParser)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         request.upload_handlers = [BlobUploadHandler(request)]
