@@ -58,11 +58,11 @@ def by_name(rows: QuerySet[Any], request: Request) -> QuerySet[Any]:
     return rows
 
 
-def by_tag(rows: QuerySet[Any], request: Request) -> QuerySet[Any]:
-    """Narrowed by `?tag=`."""
+def by_tag(rows: QuerySet[Any], request: Request, **which: Any) -> QuerySet[Any]:
+    """Narrowed by `?tag=`; `which` are lookups that say which tags count."""
     if asked := _text(request, "tag"):
         key, equals, value = asked.partition("=")
-        rows = rows.filter(tags__key=key, **({"tags__value": value} if equals else {}))
+        rows = rows.filter(tags__key=key, **({"tags__value": value} if equals else {}), **which)
     return rows
 
 

@@ -138,15 +138,12 @@ def _input(raw: Any, actor: Actor) -> InputClaim:
             "inputs", "Each input is an object with dataset, version and, if wanted, context and sha256."
         )
     _only_known(raw, {"dataset", "version", "context", "sha256"}, "inputs")
-    if (
-        not isinstance(raw["dataset"], str)
-        or type(raw["version"]) is not int
-        or not 0 < raw["version"] < 2**31
-    ):
+    dataset = checked_text(raw["dataset"], field="inputs", limit=200, lines=False)
+    if type(raw["version"]) is not int or not 0 < raw["version"] < 2**31:
         raise _wrong("inputs", "dataset is a name, version a number.")
     sha256 = raw.get("sha256")
     return InputClaim(
-        get_dataset_version(actor, raw["dataset"], raw["version"]),
+        get_dataset_version(actor, dataset, raw["version"]),
         checked_context(raw.get("context") or "training"),
         sha256_of_text(str(sha256)) if sha256 is not None else None,
     )

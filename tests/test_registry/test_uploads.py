@@ -133,6 +133,7 @@ def test_an_upload_without_files_becomes_nothing() -> None:
         ({"inputs": [{"dataset": "none", "version": 1}]}, NotFound),
         ({"inputs": [{"dataset": "none"}]}, Invalid),
         ({"inputs": [{"dataset": 3, "version": 1}]}, Invalid),
+        ({"inputs": [{"dataset": "a\0", "version": 1}]}, Invalid),
         ({"inputs": [{"dataset": "none", "version": True}]}, Invalid),
         ({"inputs": {"dataset": "none", "version": 1}}, Invalid),
         ({"files": "model.skops"}, Invalid),

@@ -64,7 +64,8 @@ class Models(ActorAPIView):
     )
     def get(self, request: Request) -> Response:
         """Models you may see, newest first."""
-        models = by_archived(by_tag(by_name(models_visible_to(self.actor), request), request), request)
+        models = by_archived(by_name(models_visible_to(self.actor), request), request)
+        models = by_tag(models, request, tags__version__isnull=True)  # a version's tags are not its model's
         if flavour := request.query_params.get("flavour"):
             models = models.filter(versions__flavour=flavour).distinct()
         return self.page(drawn(models), shapes.ModelSerializer)
