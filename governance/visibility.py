@@ -26,7 +26,7 @@ def _models(actor: Actor) -> QuerySet[RegisteredModel]:
 
 def _through(model: Any, path: str) -> None:
     def ids(actor: Actor) -> QuerySet[Any, Any]:
-        found: QuerySet[Any] = model.objects.filter(**{f"{path}__in": models_visible_to(actor)})
+        found: QuerySet[Any] = model.objects.filter(**{f"{path}__in": _models(actor)})
         return found.values_list("id", flat=True)
 
     visibility.register(model.ledger_type, ids)
