@@ -1,16 +1,22 @@
 """URLs of governance, each folder's own, from the root. The inbox stands outside: it is the first page."""
 
+from governance.cards import urls as cards
 from governance.environments import urls as environments
 from governance.evaluation import urls as evaluation
+from governance.export import urls as export
+from governance.policies import urls as policies
 from governance.profiles import urls as profiles
 from governance.promotion import urls as promotion
 from governance.reviews import urls as reviews
 
 app_name = "governance"
 urlpatterns = [
+    *cards.urlpatterns,
     *environments.urlpatterns,
-    *profiles.urlpatterns,
     *evaluation.urlpatterns,
-    *reviews.urlpatterns,
+    *export.urlpatterns,
+    *policies.urlpatterns,
+    *profiles.urlpatterns,
     *promotion.urlpatterns,
+    *reviews.urlpatterns,
 ]

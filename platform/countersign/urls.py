@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("countersign.upkeep.urls")),
     path("", include("registry.urls")),
     path("", include("governance.urls")),
+    path("", include("governance.inbox.urls")),
     path("api/", include("countersign.api.urls")),
 ]
 

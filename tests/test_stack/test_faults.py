@@ -59,13 +59,16 @@ def test_a_worker_killed_in_mid_evaluation_ends_the_job_exactly_once(
     assert entries_about(stack, "governance.evaluation.succeeded", asked["number"]) == 1
 
 
-def test_a_second_run_gives_the_same_results_byte_for_byte(stack: Stack, told: Told, engineer: httpx.Client) -> None:
+def test_a_second_run_gives_the_same_results_byte_for_byte(
+    stack: Stack, told: Told, engineer: httpx.Client
+) -> None:
     runs = engineer.get("evaluations", params={"model": MODEL, "version": 2}).json()["results"]
     again = ended(engineer, ask(engineer, 2)["number"])
     assert again["results_digest"] == runs[-1]["results_digest"]
     assert again["circumstances_digest"] != runs[-1]["circumstances_digest"]
     first, second = (
-        engineer.get(f"evaluations/{number}/results").content for number in (runs[-1]["number"], again["number"])
+        engineer.get(f"evaluations/{number}/results").content
+        for number in (runs[-1]["number"], again["number"])
     )
     assert first == second
 
@@ -84,7 +87,9 @@ def test_a_cut_upload_leaves_no_half_version(stack: Stack, told: Told, engineer:
     metadata = json.dumps({"signature": {"features": [{"name": "x", "type": "double"}]}})
     body = (
         f'--cut\r\nContent-Disposition: form-data; name="metadata"\r\nContent-Type: application/json\r\n\r\n{metadata}\r\n'
-        '--cut\r\nContent-Disposition: form-data; name="file"; filename="model.joblib"\r\n\r\n' + "x" * 100_000
+        '--cut\r\nContent-Disposition: form-data; name="file"; filename="model.joblib"\r\n\r\n'
+        + "x"
+        * 100_000
     ).encode()
     head = (
         f"POST /api/v1/models/{MODEL}/versions HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\nAuthorization: {token}\r\n"
@@ -92,7 +97,11 @@ def test_a_cut_upload_leaves_no_half_version(stack: Stack, told: Told, engineer:
     ).encode()
     with socket.create_connection(("127.0.0.1", stack.port)) as connection:
         connection.sendall(head + body)
-    until(lambda: not list((stack.home / "blobs").rglob("*.part*")), seconds=20, what="the arriving file to be removed")
+    until(
+        lambda: not list((stack.home / "blobs").rglob("*.part*")),
+        seconds=20,
+        what="the arriving file to be removed",
+    )
     after = engineer.get(f"models/{MODEL}/versions").json()["results"]
     assert [one["number"] for one in after] == [one["number"] for one in before]
 

@@ -14,7 +14,9 @@ from tests.test_stack.conftest import MODEL, Told
 VERIFIER = ROOT / "platform/countersign/ledger/offline/verify.py"
 
 
-def test_the_unfair_model_is_refused_by_group_measure_and_interval(told: Told, engineer: httpx.Client) -> None:
+def test_the_unfair_model_is_refused_by_group_measure_and_interval(
+    told: Told, engineer: httpx.Client
+) -> None:
     gate = engineer.get(f"models/{MODEL}/versions/3/gate/production").json()
     assert gate["allowed"] is False
     unfair = [reason["message"] for reason in gate["reasons"] if reason["state"] == "not_met"]
@@ -35,11 +37,17 @@ def test_the_plainly_worse_model_is_refused_for_ranking_badly(engineer: httpx.Cl
 def test_two_people_signed_and_the_alias_moved(engineer: httpx.Client, told: Told) -> None:
     assert engineer.get(f"models/{MODEL}/aliases").json()["results"][0]["version"] == 2
     promotion = engineer.get("promotions", params={"model": MODEL}).json()["results"][0]
-    assert (promotion["version"], promotion["environment"], promotion["kind"]) == (2, "production", "promotion")
+    assert (promotion["version"], promotion["environment"], promotion["kind"]) == (
+        2,
+        "production",
+        "promotion",
+    )
     standing = engineer.get(f"reviews/{promotion['review']}").json()
     signers = [slot["signed"]["printed_name"] for slot in standing["sign_offs"]]
     assert signers == ["Rosa Ferreira", "Anil Sharma"]
-    assert {slot["signed"]["subject_digest"] for slot in standing["sign_offs"]} == {promotion["subject_digest"]}
+    assert {slot["signed"]["subject_digest"] for slot in standing["sign_offs"]} == {
+        promotion["subject_digest"]
+    }
 
 
 def test_a_further_version_awaits_review(engineer: httpx.Client, told: Told) -> None:
@@ -56,7 +64,9 @@ def test_the_protected_alias_moves_by_no_other_road(engineer: httpx.Client, told
     assert refused.status_code == 200
 
 
-def test_the_export_verifies_offline_and_one_changed_byte_is_named(stack: Stack, told: Told, engineer: httpx.Client) -> None:
+def test_the_export_verifies_offline_and_one_changed_byte_is_named(
+    stack: Stack, told: Told, engineer: httpx.Client
+) -> None:
     keys = engineer.get("ledger/keys").json()
     arguments = ["--key", keys["ledger"], "--export-key", keys["export"]]
     command = [sys.executable, "-I", str(VERIFIER)]
