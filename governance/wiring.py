@@ -25,6 +25,8 @@ MODULES = (
     "evaluation.verbs",
     "evaluation.presenters",
     "evaluation.jobs",
+    "evaluation.panels",
+    "yardstick",
     "policies.verbs",
     "policies.presenters",
     "reviews.verbs",

@@ -1,31 +1,41 @@
-"""Sentences of the audit trail about evaluations."""
+"""How evaluations are called: sentences of the audit trail, and the headings of their jobs."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
+from countersign.jobs import subjects
+from countersign.jobs.subjects import SubjectLabel
 from countersign.ledger.presenters import Link, Sentence, sentence
 from governance.evaluation.models import Evaluation
 
 
-def _link(leaf: dict[str, Any]) -> Link | str:
+def label_of(ref: UUID) -> SubjectLabel | None:
+    """“Evaluation 208 of credit-default 14”, with its page."""
     evaluation = (
-        Evaluation.objects.filter(id=leaf["subject"]["ref"])
-        .defer("results", "circumstances")
+        Evaluation.objects.filter(id=ref)
         .select_related("version__model")
+        .defer("results", "circumstances")
         .first()
     )
     if evaluation is None:
-        return "an evaluation"
-    return Link(
-        f"evaluation {evaluation.number} of {evaluation.version}",
-        reverse(
-            "governance:evaluation",
-            args=[evaluation.version.model.name, evaluation.version.number, evaluation.number],
-        ),
+        return None
+    version = evaluation.version
+    return SubjectLabel(
+        f"Evaluation {evaluation.number} of {version}",
+        reverse("governance:evaluation", args=[version.model.name, version.number, evaluation.number]),
     )
+
+
+subjects.register(Evaluation.ledger_type, label_of)
+
+
+def _link(leaf: dict[str, Any]) -> Link | str:
+    label = label_of(UUID(leaf["subject"]["ref"]))
+    return Link(f"e{label.text[1:]}", label.url) if label else "an evaluation"
 
 
 @sentence("governance.evaluation.requested")

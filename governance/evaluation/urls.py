@@ -1,8 +1,11 @@
-"""REST paths of evaluations."""
+"""Pages and REST paths of evaluations."""
 
 from django.urls import path, register_converter
 
-from governance.evaluation import api
+from governance.evaluation import api, views
+from registry import converters  # noqa: F401  registers <name:…>
+
+PAGE = "models/<name:name>/versions/<int:number>/evaluations/"
 
 
 class EvidencePart:
@@ -20,6 +23,8 @@ class EvidencePart:
 register_converter(EvidencePart, "evidence")
 
 urlpatterns = [
+    path(PAGE, views.evaluation_list, name="evaluations"),
+    path(f"{PAGE}<int:evaluation>/", views.evaluation_page, name="evaluation"),
     path("api/v1/evaluations", api.EvaluationListView.as_view(), name="api-evaluations"),
     path("api/v1/evaluations/<int:number>", api.EvaluationView.as_view(), name="api-evaluation"),
     path("api/v1/evaluations/<int:number>/<evidence:part>", api.EvidenceView.as_view(), name="api-evidence"),

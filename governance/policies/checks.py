@@ -70,8 +70,8 @@ Problems = Iterator[tuple[int, str]]
 def problems_of(value: Any, lines: Lines) -> list[tuple[int, str]]:
     """Every problem as (line, sentence), by line. What the policy means is looked at once its form is
     right."""
-    found = [*_form_problems(value, lines)]
-    return sorted(found or [*_meaning_problems(value, lines)])
+    found = {*_form_problems(value, lines)}
+    return sorted(found or {*_meaning_problems(value, lines)})
 
 
 def _line(lines: Lines, path: YamlPath) -> int:
@@ -195,7 +195,8 @@ def _rule_problems(rule: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "path", _unknown(f"Nothing measures this{where}:", path, known)
     elif op not in known[path]:
         yield "op", f"“{op}” makes no sense of “{path}”. Use one of: {', '.join(sorted(known[path]))}."
-    yield from _limit_problems(path, op, rule.get("limit"))
+    else:
+        yield from _limit_problems(path, op, rule.get("limit"))
     if path in FACTS:
         for key in ("bound", "min_n"):
             if key in rule:

@@ -155,7 +155,7 @@ def card_sentence(document: PolicyDocument) -> str:
 
 def sign_off_sentence(required: RequiredSignOff) -> str:
     """Who must sign, and as what."""
-    apart = ", who neither owns nor contributes to models of the team" if required.independent else ""
+    apart = ", who neither owns nor contributes to models of the team," if required.independent else ""
     article = "an" if required.role[0] in "aeiou" else "a"
     who = f"{article} {required.role}" if required.role != "compliance" else "a compliance officer"
     return f"{required.title}: {who}{apart} must sign, meaning {required.meaning}."

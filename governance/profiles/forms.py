@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from django import forms
 
 from countersign.web.fields import PageForm
+from governance.profiles.actions import TEXT_LIMIT
 from governance.profiles.models import RiskTier
-
-HINTS = {
-    RiskTier.LOW: "Little hangs on it and it is easily undone: one approval.",
-    RiskTier.MEDIUM: "Some people or some value depend on it: validation and approval by two people.",
-    RiskTier.HIGH: "Health, liberty, livelihood or much value: independent validation, approval, compliance review.",
-}
 
 
 class TierField(forms.ChoiceField):
-    """The tiers as radio buttons with what each asks for; `refused` says why one cannot be chosen."""
+    """The three tiers, each with what it means."""
 
     widget = forms.RadioSelect
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=RiskTier.choices, **kwargs)
-        self.hints: dict[str, str] = {tier.value: text for tier, text in HINTS.items()}
-        self.refused: dict[str, str] = {}
+    hints: ClassVar[dict[str, str]] = {
+        RiskTier.LOW: "A wrong output costs little and is easily put right.",
+        RiskTier.MEDIUM: "It steers money or work, and people can correct it in time.",
+        RiskTier.HIGH: "It decides about people, their money, work or health.",
+    }
 
 
 class ProfileForm(PageForm):
-    """Risk tier and purpose."""
+    """Tier and purpose. Lowering a tier is for compliance and needs its reason."""
 
-    risk_tier = TierField(label="Risk tier")
+    risk_tier = TierField(
+        label="Risk tier",
+        choices=RiskTier.choices,
+        help_text="Decides which policy applies. An owner may raise it; only compliance lowers it.",
+    )
     purpose = forms.CharField(
         label="Purpose",
-        max_length=10_000,
+        max_length=TEXT_LIMIT,
         widget=forms.Textarea(attrs={"rows": 3, "class": "voice"}),
-        help_text="What the model is for and which decision it supports. Printed in cards and exports.",
+        help_text="What the model is for, and which decision it supports.",
     )
     tier_reason = forms.CharField(
-        label="Reason for the tier",
+        label="Why this tier",
+        max_length=TEXT_LIMIT,
         required=False,
-        max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 2, "class": "voice"}),
-        help_text="Optional; required where a tier is lowered, which a compliance officer does.",
+        help_text="Needed to lower a tier. It stands in the ledger beside your name.",
     )

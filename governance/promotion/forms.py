@@ -1,36 +1,40 @@
-"""Forms of promotion and rollback. `expected_live` is the version the page showed live, so that of two acts from the
-same page one wins and the other is told."""
+"""Forms of promotion: making a version live, and going back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 
 from countersign.web.fields import PageForm
+from governance.reviews.forms import Opted, spoken
 
 
 class PromoteForm(PageForm):
-    """Why the version goes live."""
+    """Why a version goes live. `expected_live` is the version the page showed as live, 0 for none."""
 
-    reason = forms.CharField(
-        label="Reason",
-        max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "voice"}),
-        help_text="It stands in the ledger and in every export beside your name.",
-    )
+    reason = spoken("Why it goes live", "Stands in the ledger beside your name.")
     expected_live = forms.IntegerField(widget=forms.HiddenInput, min_value=0, required=False)
 
 
-class RollbackForm(PromoteForm):
+class RollbackForm(PageForm):
     """Which earlier version comes back, and why."""
 
-    version = forms.TypedChoiceField(label="Back to", coerce=int, widget=forms.RadioSelect)
+    version = Opted(label="Comes back")
+    reason = spoken("What you saw", "Stands in the ledger beside your name.")
+    expected_live = forms.IntegerField(widget=forms.HiddenInput, min_value=0, required=False)
 
-    field_order = ("version", "reason", "expected_live")
-
-    def __init__(self, *args: Any, numbers: list[tuple[int, str]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        versions: Sequence[tuple[str, str]],
+        hints: Mapping[str, str],
+        refused: Mapping[str, str],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["version"]
-        if isinstance(field, forms.TypedChoiceField):
-            field.choices = numbers
+        if isinstance(field, Opted):
+            field.choices = list(versions)
+            field.hints, field.refused = dict(hints), dict(refused)

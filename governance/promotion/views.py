@@ -1,158 +1,220 @@
-"""Pages of promotion: what is live where, making a version live, going back."""
+"""Pages of promotion: what is live where, promoting a version, rolling back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from django import forms
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from countersign import refusals
 from countersign.actors import Actor
 from countersign.errors import Conflict, Invalid, Refused
 from countersign.permissions import Permission
-from countersign.web.fields import PageForm
+from countersign.web.formats import day
 from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of
 from countersign.web.render import redirect_after_post, render_page
+from governance.environments.models import Environment
 from governance.environments.queries import environment_of, environments_in_order
 from governance.promotion.actions import promote, roll_back
 from governance.promotion.forms import PromoteForm, RollbackForm
+from governance.promotion.live import Live, live_now
 from governance.promotion.models import LivePeriod
-from governance.promotion.queries import gate_of, live_in, promoter_verdict, promotions_visible_to
+from governance.promotion.queries import (
+    gate_of,
+    live_in,
+    promoter_verdict,
+    promotions_visible_to,
+    rollback_verdict,
+)
+from governance.reviews.views import take_errors
 from registry.versions.access import get_model, get_version
-from registry.versions.queries import models_visible_to
+from registry.versions.models import RegisteredModel
+
+HISTORY_SHOWN = 20
+CANDIDATES = 5
+PROMOTE = "governance/promotion/promote.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """One environment and what is live in it."""
+
+    environment: Environment
+    live: list[Live] = field(default_factory=list)
 
 
 @page(Permission.SEE)
 @require_safe
 def environments(request: HttpRequest) -> HttpResponse:
-    """What is live where, since when and by whose decision; then every promotion, newest first."""
+    """What is live where. `?roll_back=` names a model and `?in=` an environment: the form to go back."""
     actor = actor_of_request(request)
-    periods = (
-        LivePeriod.objects.filter(model__in=models_visible_to(actor), during__upper_inf=True)
-        .select_related("environment", "model", "version__model", "promotion__review")
-        .order_by("environment__position", "model__name_folded")
-    )
-    live: dict[Any, list[dict[str, Any]]] = {}
-    for period in periods:
-        may = actor.holds(Permission.ROLL_BACK, period.model.team_id)
-        live.setdefault(period.environment_id, []).append({"period": period, "may_roll_back": may})
-    promotions, window = window_of(request, promotions_visible_to(actor), order_by=("-number",), size=25)
-    context = {
-        "environments": [(one, live.get(one.pk, [])) for one in environments_in_order()],
-        "promotions": promotions,
+    back: dict[str, Any] = {}
+    if wanted := request.GET.get("roll_back", ""):
+        back = _back(actor, get_model(actor, wanted), environment_of(request.GET.get("in", "")))
+    return render_page(request, "governance/promotion/environments.html", _environments(request, back))
+
+
+def _environments(request: HttpRequest, back: dict[str, Any]) -> dict[str, Any]:
+    actor = actor_of_request(request)
+    here = {environment.id: Here(environment) for environment in environments_in_order()}
+    for one in live_now(actor):
+        here[one.period.environment_id].live.append(one)
+    history, window = window_of(request, promotions_visible_to(actor), order_by=("-number",), size=HISTORY_SHOWN)
+    return {
+        "places": [
+            (place, [(one, actor.holds(Permission.ROLL_BACK, one.period.version.model.team_id)) for one in place.live])
+            for place in reversed(here.values())
+        ],
+        "history": history,
         "window": window,
+        "back": back,
     }
-    return render_page(request, "governance/promotion/environments.html", context)
 
 
-@page(Permission.SEE)
-@require_http_methods(["GET", "HEAD", "POST"])
-def promotion(request: HttpRequest, name: str, number: int, slug: str) -> HttpResponseBase:
-    """Make a version live; where the gate refuses, the page says why and offers no button."""
-    actor = actor_of_request(request)
-    version, environment = get_version(actor, name, number), environment_of(slug)
-    live = live_in(environment, version.model)
-    form = PromoteForm(request.POST or None, initial={"expected_live": live.version.number if live else 0})
-
-    def act() -> None:
-        promote(
-            version=version,
-            environment=environment,
-            reason=form.cleaned_data["reason"],
-            expected_live=form.cleaned_data["expected_live"],
-            actor=actor,
-        )
-
-    status, moved = _try(request, form, actor, act, f"promote {version} to {environment.slug}")
-    if status == 0:
-        return redirect_after_post(request, "registry:version", name, number)
-    gate = gate_of(version=version, environment=environment)
-    context = {
-        "version": version,
-        "model": version.model,
+def _back(
+    actor: Actor, model: RegisteredModel, environment: Environment, sent: QueryDict | None = None, kept: str = ""
+) -> dict[str, Any]:
+    """What the form to roll back shows: what is live, and what was live before it, newest first."""
+    current = live_in(environment, model)
+    was = LivePeriod.objects.filter(environment=environment, model=model, during__upper_inf=False)
+    if current is not None:
+        was = was.exclude(version=current.version_id)
+    periods: dict[Any, LivePeriod] = {}
+    for period in was.select_related("version__model__team").order_by("-during"):
+        periods.setdefault(period.version_id, period)
+    candidates = list(periods.values())[:CANDIDATES]
+    refused: dict[str, str] = {}
+    hints: dict[str, str] = {}
+    for period in candidates:
+        number = str(period.version.number)
+        verdict = rollback_verdict(version=period.version, environment=environment)
+        if not verdict:
+            refused[number] = verdict.sentence()
+        lived = f"Was live {day(period.during.lower.date())} to {day(period.during.upper.date())}."
+        hints[number] = " ".join([lived, *(note.message for note in verdict.notes)])
+    open_to_all = [str(period.version.number) for period in candidates if str(period.version.number) not in refused]
+    form = RollbackForm(
+        sent,
+        versions=[(str(one.version.number), f"Version {one.version.number}") for one in candidates],
+        hints=hints,
+        refused=refused,
+        initial={
+            "version": next(iter(open_to_all), ""),
+            "expected_live": current.version.number if current else 0,
+            "reason": kept,
+        },
+    )
+    permission = actor.may(Permission.ROLL_BACK, model.team_id)
+    return {
+        "model": model,
         "environment": environment,
-        "live": live_in(environment, version.model),
-        "gate": gate,
-        "standing": gate.standing,
-        "verdict": promoter_verdict(gate, actor) if gate.verdict else gate.verdict,
-        "permission": actor.may(Permission.PROMOTE, version.model.team_id),
+        "current": current,
         "form": form,
-        "moved": moved,
+        "candidates": candidates,
+        "open": bool(permission) and bool(open_to_all),
+        "why_not": permission.sentence() if not permission else "",
     }
-    return render_page(request, "governance/promotion/promote.html", context, status=status)
 
 
 @page(Permission.ROLL_BACK)
 @require_http_methods(["GET", "HEAD", "POST"])
 def rollback(request: HttpRequest, name: str, slug: str) -> HttpResponseBase:
-    """Go back to a version that was live here."""
+    """Go back to a version that was live before; what cannot be is said in place."""
     actor = actor_of_request(request)
-    model, environment = get_model(actor, name, Permission.ROLL_BACK), environment_of(slug)
-    live = live_in(environment, model)
-    earlier = (
-        LivePeriod.objects.filter(environment=environment, model=model)
-        .exclude(version=live.version_id if live else None)
-        .select_related("version")
-        .order_by("-during")
-    )
-    numbers = {
-        period.version.number: f"Version {period.version.number}, live until {period.during.upper:%d %b %Y %H:%M} UTC"
-        for period in reversed(earlier)
-    }
-    choices = sorted(numbers.items(), reverse=True)
-    form = RollbackForm(
-        request.POST or None,
-        numbers=choices,
-        initial={"expected_live": live.version.number if live else 0, "version": choices[0][0] if choices else None},
-    )
+    model = get_model(actor, name, Permission.ROLL_BACK)
+    environment = environment_of(slug)
+    if request.method != "POST":
+        where = urlencode({"roll_back": model.name, "in": environment.slug})
+        return redirect_after_post(request, f"{reverse('governance:environments')}?{where}#rollback")
+    back = _back(actor, model, environment, request.POST)
+    form: RollbackForm = back["form"]
+    status = 422
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            promotion = roll_back(
+                version=get_version(actor, name, int(given["version"])),
+                environment=environment,
+                reason=given["reason"],
+                expected_live=given["expected_live"],
+                actor=actor,
+            )
+        except Invalid as error:
+            take_errors(form, error)
+        except Conflict as error:
+            status = error.status
+            back = _back(actor, model, environment, kept=given["reason"]) | {"moved": error.message}
+        except Refused as error:
+            refusals.record(actor, error.verdict, attempted=f"roll back {model} in {environment.slug}")
+            status = error.status
+            for reason in error.verdict.reasons:
+                form.add_error(None, reason.message)
+        else:
+            messages.success(
+                request,
+                f"Version {promotion.version.number} of {model} is live in {environment.name} again.",
+            )
+            return redirect_after_post(request, "governance:environments")
+    return render_page(request, "governance/promotion/environments.html", _environments(request, back), status=status)
 
-    def act() -> None:
-        roll_back(
-            version=get_version(actor, name, form.cleaned_data["version"]),
-            environment=environment,
-            reason=form.cleaned_data["reason"],
-            expected_live=form.cleaned_data["expected_live"],
-            actor=actor,
-        )
 
-    status, moved = _try(request, form, actor, act, f"roll {model} back in {environment.slug}")
-    if status == 0:
-        return redirect_after_post(request, "governance:environments")
+@page(Permission.SEE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def promotion(request: HttpRequest, name: str, number: int, slug: str) -> HttpResponseBase:
+    """Make a version live in an environment: what becomes live, what it replaces, and the gate's answer."""
+    actor = actor_of_request(request)
+    version = get_version(actor, name, number)
+    environment = environment_of(slug)
+    form = PromoteForm(request.POST if request.method == "POST" else None)
+    status, moved, kept = 200, "", ""
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            given = form.cleaned_data
+            try:
+                promote(
+                    version=version,
+                    environment=environment,
+                    reason=given["reason"],
+                    expected_live=given["expected_live"],
+                    actor=actor,
+                )
+            except Invalid as error:
+                take_errors(form, error)
+            except Conflict as error:
+                status, moved, kept = error.status, error.message, given["reason"]
+            except Refused as error:
+                refusals.record(actor, error.verdict, attempted=f"promote {version} to {environment.slug}")
+                status, kept = error.status, given["reason"]
+                moved = "The gate refuses now; its reasons stand below."
+            else:
+                messages.success(request, f"{version} is live in {environment.name}.")
+                return redirect_after_post(request, "registry:version", version.model.name, version.number)
+    current = live_in(environment, version.model)
+    gate = gate_of(version=version, environment=environment)
+    allowed = actor.may(Permission.PROMOTE, version.model.team_id)
+    promoter = promoter_verdict(gate, actor)
+    if not form.is_bound or moved:
+        live = current.version.number if current else 0
+        form = PromoteForm(initial={"expected_live": live, "reason": kept})
     context = {
-        "model": model,
+        "version": version,
+        "model": version.model,
         "environment": environment,
-        "live": live_in(environment, model),
-        "choices": choices,
+        "current": current,
+        "is_live": current is not None and current.version_id == version.id,
+        "gate": gate,
+        "standing": gate.standing,
         "form": form,
         "moved": moved,
+        "kept": kept,
+        "why_not": [*allowed.reasons, *promoter.reasons],
+        "open": bool(gate.verdict) and bool(allowed) and bool(promoter),
     }
-    return render_page(request, "governance/promotion/rollback.html", context, status=status)
-
-
-def _try(
-    request: HttpRequest, form: PageForm, actor: Actor, act: Callable[[], None], attempted: str
-) -> tuple[int, str]:
-    """Do the act of a posted form. Gives the status of the page to draw (0: it was done) and what moved on."""
-    if request.method != "POST":
-        return 200, ""
-    if not form.is_valid():
-        return 422, ""
-    try:
-        act()
-    except Invalid as error:
-        for name, sentences in error.fields.items():
-            for sentence in sentences:
-                form.add_error(name if name in form.fields else None, forms.ValidationError(sentence))
-        return 422, ""
-    except Refused as error:
-        refusals.record(actor, error.verdict, attempted=attempted)
-        for reason in error.verdict.reasons:
-            form.add_error(None, reason.message)
-        return error.status, ""
-    except Conflict as error:
-        return error.status, error.message
-    return 0, ""
+    return render_page(request, PROMOTE, context, status=status)

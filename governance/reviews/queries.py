@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -71,6 +71,16 @@ class Standing:
             for sign_off in slot.stale:
                 names += [n for n in self.subject.moved_since(sign_off.subject_parts) if n not in names]
         return [PART_TITLES[name] for name in names]
+
+    def moved_sentence(self, seen_parts: Mapping[str, str]) -> str:
+        """What to tell somebody who would have signed an earlier subject, whose parts were these."""
+        moved = [PART_TITLES[name] for name in self.subject.moved_since(seen_parts)] if seen_parts else []
+        what = " and ".join(moved) or "what you would sign"
+        verb = "have" if len(moved) > 1 else "has"
+        return (
+            f"{what[0].upper()}{what[1:]} {verb} changed since this page was loaded, so your signature was not "
+            "recorded. Look at the new state and sign that."
+        )
 
     @property
     def signed_digest(self) -> str | None:

@@ -18,7 +18,6 @@ from governance.reviews.actions.requesting import checked_text
 from governance.reviews.duties import may_sign
 from governance.reviews.models import Decision, Review, ReviewState, SignOff
 from governance.reviews.queries import Standing, contributor_people, standing_of
-from governance.reviews.subject import PART_TITLES
 from governance.reviews.verbs import REVIEW_DECIDED, SIGNED_OFF
 
 PROOF_VALID = timedelta(minutes=5)
@@ -67,7 +66,7 @@ def sign_off(
         raise Invalid("Nothing was signed.", fields={"requirement": [f"This review asks for: {known}."]})
     _refuse_unless_able(actor, standing, required, decision)
     if seen_digest != standing.subject.digest:
-        raise Conflict(_what_moved(standing, seen_parts), code="subject_moved")
+        raise Conflict(standing.moved_sentence(seen_parts or {}), code="subject_moved")
     if decision == Decision.APPROVE:
         _refuse_unless_open_to_approval(standing, required)
     user = User.objects.get(id=actor.ref)
@@ -139,13 +138,3 @@ def _refuse_unless_open_to_approval(standing: Standing, required: RequiredSignOf
                 )
             )
         )
-
-
-def _what_moved(standing: Standing, seen_parts: dict[str, str] | None) -> str:
-    moved = [PART_TITLES[name] for name in standing.subject.moved_since(seen_parts)] if seen_parts else []
-    what = " and ".join(moved) if moved else "what you would sign"
-    verb = "have" if len(moved) > 1 else "has"
-    return (
-        f"{what[0].upper()}{what[1:]} {verb} changed since this page was loaded, so your signature was not recorded. "
-        "Look at the new state and sign that."
-    )

@@ -1,0 +1,121 @@
+"""REST: the model card of a version."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from countersign.api.views import ActorAPIView
+from countersign.permissions import Declared, Permission
+from governance.cards.actions import save_card
+from governance.cards.models import CardRevision
+from governance.cards.queries import newest_revision, standing_of_sections
+from governance.cards.sections import SECTIONS
+from governance.evaluation.queries import latest_evidence
+from governance.profiles.queries import profile_of
+from registry.versions.access import get_version
+from registry.versions.models import ModelVersion
+
+
+class SectionSerializer(serializers.Serializer[Any]):
+    """One section: who fills it, whether the model's risk tier requires it, and how it stands."""
+
+    id = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["drawn", "written", "mixed"])
+    required = serializers.BooleanField()
+    state = serializers.CharField(help_text="complete, not applicable, or what is absent")
+    text = serializers.CharField(help_text="Markdown; empty where nothing is written")
+
+
+class CardSerializer(serializers.Serializer[Any]):
+    """The newest revision of a version's card; `revision` null while nobody wrote one."""
+
+    model = serializers.CharField()
+    version = serializers.IntegerField()
+    revision = serializers.IntegerField(allow_null=True)
+    digest = serializers.CharField(allow_null=True)
+    author = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField(allow_null=True)
+    risk_tier = serializers.CharField(allow_null=True)
+    done = serializers.IntegerField(help_text="required sections that are complete")
+    required = serializers.IntegerField()
+    sections = SectionSerializer(many=True)
+
+
+class CardInput(serializers.Serializer[Any]):
+    """Texts by section; a section that is not named keeps its text, an empty text takes it away."""
+
+    sections = serializers.DictField(child=serializers.CharField(allow_blank=True, trim_whitespace=False))
+    base_revision = serializers.IntegerField(
+        min_value=1,
+        allow_null=True,
+        help_text="The revision the writer began from; null where there is none.",
+    )
+
+
+class CardView(ActorAPIView):
+    """The card of one version."""
+
+    required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "PUT": Permission.EDIT_CARD}
+
+    @extend_schema(operation_id="card_get", responses=CardSerializer)
+    def get(self, request: Request, name: str, number: int) -> Response:
+        """Its newest revision, section by section, and what is still open. The ETag is its digest."""
+        version = get_version(self.actor, name, number)
+        return _answer(version, newest_revision(version))
+
+    @extend_schema(
+        operation_id="card_save", request=CardInput, responses={200: CardSerializer, 201: CardSerializer}
+    )
+    def put(self, request: Request, name: str, number: int) -> Response:
+        """Save sections as the next revision (201); equal texts make none (200). 409 where somebody saved after
+        `base_revision`."""
+        given = CardInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        version = get_version(self.actor, name, number, Permission.EDIT_CARD)
+        base: int | None = given.validated_data["base_revision"]
+        saved = save_card(
+            version=version, sections=given.validated_data["sections"], base_revision=base, actor=self.actor
+        )
+        return _answer(version, saved, status=200 if saved.number == base else 201)
+
+
+def _answer(version: ModelVersion, card: CardRevision | None, *, status: int = 200) -> Response:
+    profile = profile_of(version.model)
+    tier = profile.risk_tier if profile else None
+    standings = standing_of_sections(
+        SECTIONS.values(), version=version, card=card, evaluation=latest_evidence(version)
+    )
+    sections = [
+        {
+            "id": one.section.id,
+            "title": one.section.title,
+            "kind": one.section.kind,
+            "required": tier in one.section.tiers,
+            "state": one.absence.value if one.absence else "not applicable" if one.reason else "complete",
+            "text": card.sections.get(one.section.id, "") if card else "",
+        }
+        for one in standings
+    ]
+    required = [one for one in standings if tier in one.section.tiers]
+    body = {
+        "model": version.model.name,
+        "version": version.number,
+        "revision": card.number if card else None,
+        "digest": card.digest if card else None,
+        "author": card.author.full_name if card and card.author else None,
+        "created_at": card.created_at if card else None,
+        "risk_tier": tier,
+        "done": sum(one.complete for one in required),
+        "required": len(required),
+        "sections": sections,
+    }
+    response = Response(CardSerializer(body).data, status=status)
+    if card is not None:
+        response["ETag"] = f'"{card.digest}"'
+    return response

@@ -1,0 +1,195 @@
+"""Pages of a model card: reading it, and writing its sections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods, require_safe
+
+from countersign.accounts.forms import take_errors
+from countersign.errors import Conflict, CountersignError, NotFound, Refused
+from countersign.permissions import Permission
+from countersign.web.guards import actor_of_request, page
+from countersign.web.render import redirect_after_post, render_page
+from governance.cards.actions import save_card
+from governance.cards.facts import MeasuredRow
+from governance.cards.forms import WRITTEN, CardForm
+from governance.cards.models import CardRevision
+from governance.cards.queries import Completeness, newest_revision, revisions_of
+from governance.cards.render import RenderedSection, render
+from governance.cards.sections import SECTIONS
+from governance.evaluation.queries import latest_evidence
+from governance.evaluation.tables import drawn, shared_axis
+from governance.profiles.queries import profile_of
+from registry.versions.access import get_version
+from registry.versions.models import ModelVersion
+from registry.versions.views import version_context
+
+DRAWING_WIDTH = 150
+REVISIONS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSection:
+    """A section with its measures drawn."""
+
+    rendered: RenderedSection
+    measures: list[tuple[MeasuredRow, SafeString | str]]
+
+
+@page(Permission.SEE)
+@require_safe
+def card(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+    """The card of a version; `?revision=` shows an earlier text beside the facts of today."""
+    context = version_context(request, name, number, "card")
+    version: ModelVersion = context["version"]
+    revisions = list(revisions_of(version)[: REVISIONS_SHOWN + 1])
+    newest = revisions[0] if revisions else None
+    shown = _asked_for(request.GET.get("revision"), version, newest)
+    tier = _tier(version)
+    sections = render(version=version, revision=shown, evaluation=latest_evidence(version), tier=tier)
+    context |= {
+        "card": shown,
+        "newest": newest,
+        "earlier": newest is not None and shown != newest,
+        "tier": tier,
+        "sections": [ShownSection(one, _measures(one)) for one in sections],
+        "standing": _standing(sections, tier) if tier else None,
+        "revisions": _with_changes(revisions),
+        "more_revisions": len(revisions) > REVISIONS_SHOWN,
+        "may": actor_of_request(request).may(Permission.EDIT_CARD, version.model.team_id),
+    }
+    return render_page(request, "governance/cards/card.html", context)
+
+
+@page(Permission.EDIT_CARD)
+@require_http_methods(["GET", "HEAD", "POST"])
+def card_edit(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+    """Write the card. Whoever loses a race keeps what they typed, sees who saved and what, and saves again."""
+    actor = actor_of_request(request)
+    version = get_version(actor, name, number, Permission.EDIT_CARD)
+    newest, tier = newest_revision(version), _tier(version)
+    form = CardForm(request.POST if request.method == "POST" else None, card=newest, tier=tier)
+    status, lost = 200, None
+    if form.is_bound:
+        status = 422
+        if form.is_valid():
+            try:
+                saved = save_card(
+                    version=version,
+                    sections=form.texts(),
+                    base_revision=form.cleaned_data["base_revision"],
+                    actor=actor,
+                )
+            except Refused:
+                raise
+            except Conflict as conflict:
+                status, lost = conflict.status, conflict
+                newest = newest_revision(version)
+                form = _from_there(request, newest, tier)
+            except CountersignError as error:
+                status = error.status
+                take_errors(form, error)
+            else:
+                told = "Nothing changed." if saved == newest else f"Revision {saved.number} is saved."
+                messages.info(request, told)
+                return redirect_after_post(request, "governance:card", name, number)
+    context = version_context(request, name, number, "card") | {
+        "form": form,
+        "tier": tier,
+        "newest": newest,
+        "lost": lost,
+        "theirs": _theirs(form, newest) if lost else {},
+        "signed": _signed_reviews(version),
+        "nothing_saved": status != 200,
+    }
+    return render_page(request, "governance/cards/edit.html", context, status=status)
+
+
+def _tier(version: ModelVersion) -> str | None:
+    profile = profile_of(version.model)
+    return profile.risk_tier if profile else None
+
+
+def _asked_for(number: str | None, version: ModelVersion, newest: CardRevision | None) -> CardRevision | None:
+    if not number:
+        return newest
+    found = revisions_of(version).filter(number=int(number)).first() if number.isdecimal() else None
+    if found is None:
+        raise NotFound(f"The card of {version} has no revision {number[:20]}.")
+    return found
+
+
+def _standing(sections: list[RenderedSection], tier: str) -> Completeness:
+    required = [one for one in sections if one.required]
+    missing = [one.section for one in required if one.absence is not None]
+    return Completeness(len(required) - len(missing), len(required), missing)
+
+
+def _measures(rendered: RenderedSection) -> list[tuple[MeasuredRow, SafeString | str]]:
+    """Each measured row with its interval drawn; rows of one measure share an axis, as they are compared."""
+    rows = rendered.drawn.measures if rendered.drawn else ()
+    by_measure: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_measure.setdefault(row.measure.name, []).append(_estimate(row))
+    return [
+        (
+            row,
+            drawn(
+                f"{row.group or row.attribute} {row.measure.label}".strip(),
+                _estimate(row),
+                axis=shared_axis(by_measure[row.measure.name]),
+                insufficient=row.absence is not None,
+                width=DRAWING_WIDTH,
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _estimate(row: MeasuredRow) -> dict[str, Any]:
+    return {"value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high}
+
+
+def _with_changes(revisions: list[CardRevision]) -> list[tuple[CardRevision, list[str]]]:
+    """Each revision with the titles of the sections it changed; the last of the list is only compared with."""
+    pairs = zip(revisions, [*revisions[1:], None], strict=True)
+    listed = []
+    for revision, before in pairs:
+        texts = before.sections if before else {}
+        changed = [
+            section.title
+            for name, section in SECTIONS.items()
+            if revision.sections.get(name) != texts.get(name)
+        ]
+        listed.append((revision, changed))
+    return listed[:REVISIONS_SHOWN]
+
+
+def _from_there(request: HttpRequest, newest: CardRevision | None, tier: str | None) -> CardForm:
+    """The form as it was typed, to be saved on top of what somebody else saved meanwhile."""
+    typed = request.POST.copy()
+    typed["base_revision"] = str(newest.number) if newest else ""
+    return CardForm(typed, card=newest, tier=tier)
+
+
+def _theirs(form: CardForm, newest: CardRevision | None) -> dict[str, str]:
+    """What the newest revision says in the sections where it differs from what was typed."""
+    texts = newest.sections if newest else {}
+    return {
+        name: texts.get(name, "")
+        for name in WRITTEN
+        if texts.get(name, "").split() != form.data.get(name, "").split()
+    }
+
+
+def _signed_reviews(version: ModelVersion) -> list[Any]:
+    """Live or approved reviews of the version that hold sign-offs: saving the card makes these stale."""
+    states = ("open", "changes_requested", "approved")
+    return list(
+        version.reviews.filter(state__in=states, sign_offs__isnull=False).distinct().order_by("number")
+    )

@@ -1,0 +1,252 @@
+"""The curves of an evaluation as figures, each with the numbers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from countersign.web import charts, formats
+from countersign.web.charts import CalibrationBin, Series
+from governance.evaluation.models import Evaluation
+from governance.evaluation.yardstick import Yardstick
+
+TWIN_ROWS = 24
+"""Rows of a twin: a curve of 200 points read by ear or on paper says no more than these."""
+
+
+def curve_figures(evaluation: Evaluation, yardstick: Yardstick) -> list[SafeString]:
+    """Ranking, precision and recall, calibration, and scores by outcome; those the data cannot give are left
+    out, as the evidence leaves them empty where only one class is present."""
+    results = evaluation.results_document
+    version, champion = _names(evaluation, yardstick)
+    theirs = yardstick.champion.results_document if yardstick.champion else None
+    figures = []
+    if results["curves"]["roc"]:
+        figures.append(_roc(results, theirs, version, champion))
+    if results["curves"]["precision_recall"]:
+        figures.append(_precision_recall(results, theirs, version, champion))
+    figures.append(_calibration(results, version))
+    figures.append(_scores(results))
+    return figures
+
+
+def threshold_figure(evaluation: Evaluation) -> SafeString:
+    """Precision and recall at every threshold, with the declared one marked."""
+    results = evaluation.results_document
+    points = results["curves"]["threshold"]
+    declared = results["threshold"]
+    series = [
+        Series(
+            label,
+            [(one["threshold"], one[key]) for one in points if one[key] is not None],
+            at_end=True,
+        )
+        for key, label in (("precision", "Precision"), ("recall", "Recall"))
+    ]
+    drawing = charts.curve(
+        [one for one in series if one.points],
+        x_label="Threshold",
+        y_label="Precision and recall",
+        title="What another threshold would do",
+        x_mark=(declared, f"declared {formats.score(declared, 2)}"),
+        wide=True,
+    )
+    twin = charts.twin(
+        ("Threshold", "Precision", "Recall", "Selected"),
+        [
+            (
+                formats.score(one["threshold"], 2),
+                formats.score(one["precision"]),
+                formats.score(one["recall"]),
+                formats.percent(one["selection_rate"]),
+            )
+            for one in points
+        ],
+    )
+    return charts.figure(
+        "What another threshold would do", "Precision and recall by threshold", drawing, twin
+    )
+
+
+def decisions(evaluation: Evaluation, yardstick: Yardstick) -> SafeString:
+    """Decisions at the declared threshold against what came true."""
+    results = evaluation.results_document
+    positive, other = class_names(results)
+    theirs = yardstick.champion.results_document if yardstick.champion else None
+    return charts.confusion(
+        _table(results),
+        actual=(positive, other),
+        decided=(f"Predicted {positive}", f"Predicted {other}"),
+        champion=_table(theirs) if theirs and theirs["threshold"] == results["threshold"] else None,
+    )
+
+
+def class_names(results: Mapping[str, Any]) -> tuple[str, str]:
+    """What the positive class and the other one are called: “default 1”, “default 0”."""
+    data = results["dataset"]
+    positive, favourable = data["positive_label"], data["favourable_label"]
+    other = favourable if favourable and favourable != positive else ""
+    target = data["target"]
+    return f"{target} {positive}", f"{target} {other}" if other else f"other than {positive}"
+
+
+def _table(results: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+    counts = results["confusion"]
+    return (counts["tp"], counts["fn"]), (counts["fp"], counts["tn"])
+
+
+def _names(evaluation: Evaluation, yardstick: Yardstick) -> tuple[str, str]:
+    champion = f"Version {yardstick.champion.version.number}" if yardstick.champion else ""
+    return f"Version {evaluation.version.number}", champion
+
+
+def _with_champion(
+    key: str,
+    measure: str,
+    results: Mapping[str, Any],
+    theirs: Mapping[str, Any] | None,
+    names: tuple[str, str],
+) -> list[Series]:
+    """The line of this version, and of the champion where it was measured on the same data."""
+
+    def line(document: Mapping[str, Any], name: str, tone: charts.plots.Tone) -> Series:
+        points = [(point[0], point[1]) for point in document["curves"][key]]
+        return Series(name, points, tone, formats.score(document["metrics"][measure]["value"]))
+
+    series = [line(results, names[0], "ink")]
+    if theirs and theirs["curves"][key]:
+        series.append(line(theirs, names[1], "ghost"))
+    return series
+
+
+def _roc(
+    results: Mapping[str, Any], theirs: Mapping[str, Any] | None, version: str, champion: str
+) -> SafeString:
+    rates = results["metrics"]
+    dot = _point(rates["false_positive_rate"]["value"], rates["recall"]["value"])
+    drawing = charts.curve(
+        _with_champion("roc", "roc_auc", results, theirs, (version, champion)),
+        x_label="False positive rate",
+        y_label="True positive rate",
+        title="Ranking (ROC)",
+        desc=f"The dot is the declared threshold {formats.score(results['threshold'], 2)}.",
+        diagonal=True,
+        dot=dot,
+    )
+    twin = charts.twin(
+        ("False positive rate", "True positive rate", "Threshold"),
+        [
+            (formats.score(one[0]), formats.score(one[1]), _threshold(one[2]))
+            for one in _some(results["curves"]["roc"])
+        ],
+    )
+    return charts.figure("Ranking (ROC)", "True against false positive rate", drawing, twin)
+
+
+def _precision_recall(
+    results: Mapping[str, Any], theirs: Mapping[str, Any] | None, version: str, champion: str
+) -> SafeString:
+    rates = results["metrics"]
+    prevalence = results["prevalence"]
+    drawing = charts.curve(
+        _with_champion("precision_recall", "average_precision", results, theirs, (version, champion)),
+        x_label="Recall",
+        y_label="Precision",
+        title="Precision and recall",
+        dot=_point(rates["recall"]["value"], rates["precision"]["value"]),
+        y_mark=(prevalence, f"share of positives {formats.score(prevalence)}"),
+    )
+    twin = charts.twin(
+        ("Recall", "Precision", "Threshold"),
+        [
+            (formats.score(one[0]), formats.score(one[1]), _threshold(one[2]))
+            for one in _some(results["curves"]["precision_recall"])
+        ],
+    )
+    note = f"Dot: declared threshold {formats.score(results['threshold'], 2)}"
+    return charts.figure("Precision and recall", note, drawing, twin)
+
+
+def _calibration(results: Mapping[str, Any], version: str) -> SafeString:
+    points, counted = results["curves"]["calibration"], results["curves"]["score_histogram"]
+    both = [a + b for a, b in zip(counted["positive"], counted["negative"], strict=True)]
+    drawing = charts.calibration(
+        [
+            CalibrationBin(one["mean_score"], one["observed_rate"], one["ci_low"], one["ci_high"], one["n"])
+            for one in points
+        ],
+        both,
+        desc=f"{version}: observed rate by mean score, in groups of equal count with 95 % intervals.",
+    )
+    twin = charts.twin(
+        ("Mean score", "Observed", "95 % interval", "Rows"),
+        [
+            (
+                formats.score(one["mean_score"]),
+                formats.score(one["observed_rate"]),
+                formats.span(one["ci_low"], one["ci_high"]),
+                formats.thousands(one["n"]),
+            )
+            for one in points
+        ],
+    )
+    return charts.figure("Calibration", "Observed rate by score, with 95 % intervals", drawing, twin)
+
+
+def _scores(results: Mapping[str, Any]) -> SafeString:
+    counted = results["curves"]["score_histogram"]
+    positive, other = class_names(results)
+    series = [
+        Series(positive, _steps(counted["edges"], counted["positive"]), "ink"),
+        Series(other, _steps(counted["edges"], counted["negative"]), "ghost"),
+    ]
+    tallest = max(y for one in series for _, y in one.points)
+    drawing = charts.curve(
+        series,
+        x_label="Score",
+        y_label="Share of the rows of each outcome",
+        title="Scores by outcome",
+        y_range=(0, tallest * 1.08 or 1),
+        x_mark=(results["threshold"], f"declared {formats.score(results['threshold'], 2)}"),
+    )
+    twin = charts.twin(
+        ("Score from", "to", positive, other),
+        [
+            (
+                formats.score(low, 2),
+                formats.score(high, 2),
+                formats.thousands(counted["positive"][place]),
+                formats.thousands(counted["negative"][place]),
+            )
+            for place, (low, high) in enumerate(zip(counted["edges"][:-1], counted["edges"][1:], strict=True))
+        ],
+    )
+    return charts.figure("Scores by outcome", "Share of the rows of each outcome", drawing, twin)
+
+
+def _steps(edges: Sequence[float], counts: Sequence[int]) -> list[tuple[float, float]]:
+    """The outline of a histogram: counts as shares of their own total."""
+    total = sum(counts) or 1
+    points = [(edges[0], 0.0)]
+    for place, count in enumerate(counts):
+        points += [(edges[place], count / total), (edges[place + 1], count / total)]
+    return [*points, (edges[-1], 0.0)]
+
+
+def _some(points: Sequence[Any]) -> list[Any]:
+    """At most TWIN_ROWS of the points, first and last kept."""
+    if len(points) <= TWIN_ROWS:
+        return list(points)
+    step = (len(points) - 1) / (TWIN_ROWS - 1)
+    return [points[round(place * step)] for place in range(TWIN_ROWS)]
+
+
+def _point(x: float | None, y: float | None) -> tuple[float, float] | None:
+    return None if x is None or y is None else (x, y)
+
+
+def _threshold(value: float | None) -> str:
+    """The threshold of a point; above every score for the first of a ROC."""
+    return "above all" if value is None else formats.score(value)

@@ -1,0 +1,86 @@
+"""What pages hold evidence against: the policy in force and the version that is live.
+
+Both are known to the floors above (policies, promotion). They register one function here at start, so that the
+pages of evaluations can show limits, verdicts and the champion without knowing where these come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from governance.evaluation.models import Evaluation
+from registry.versions.models import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A rule that compares a measure of this evidence with a number.
+
+    `measure` is its name in the catalogue; `each` is empty for all rows, `groups` or `fairness` where every
+    group is read, then of `attribute` alone (empty: of all). `end` is the end of the interval the rule reads
+    (empty: the value itself), `refused` the side of `value` it refuses, `demand` the rule in a few words."""
+
+    rule_id: str
+    measure: str
+    value: float
+    refused: Literal["below", "above"]
+    end: Literal["low", "high", ""]
+    demand: str
+    each: Literal["", "groups", "fairness"] = ""
+    attribute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """How the evidence stands on one requirement; `state` is a status of the look. `groups` holds the state of
+    each (attribute, group) the requirement judged; the group is empty for an attribute as a whole."""
+
+    rule_id: str
+    title: str
+    state: str
+    blocks: bool
+    message: str
+    groups: Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What one evaluation is held against. Without a policy `missing` says in a sentence why. `live` is the
+    version live in the environment now, `champion` its evidence on the same data; either may be absent."""
+
+    environment: str = ""
+    policy: str = ""
+    url: str = ""
+    missing: str = ""
+    limits: tuple[Limit, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    live: ModelVersion | None = None
+    champion: Evaluation | None = None
+
+    def limits_on(self, measure: str, *, each: str = "", attribute: str = "") -> list[Limit]:
+        """The limits on a measure where it stands: of all rows, or of the groups of an attribute."""
+        return [
+            limit
+            for limit in self.limits
+            if (limit.measure, limit.each) == (measure, each) and limit.attribute in ("", attribute)
+        ]
+
+    def requirement(self, rule_id: str) -> Requirement | None:
+        """How one rule was judged."""
+        return next((one for one in self.requirements if one.rule_id == rule_id), None)
+
+
+Source = Callable[[Evaluation], Yardstick]
+_sources: list[Source] = []
+
+
+def register(source: Source) -> None:
+    """Name the function that knows policies and live versions; the last one registered counts."""
+    _sources[:] = [source]
+
+
+def yardstick_of(evaluation: Evaluation) -> Yardstick:
+    """What this evaluation is held against."""
+    return _sources[0](evaluation)

@@ -1,0 +1,137 @@
+"""What the pages of evaluations hold evidence against: the policy in force where models end their journey, and
+the version that is live there. Plugged in from above, since the capability `evaluation` knows neither."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from django.urls import reverse
+
+from governance.cards.queries import newest_revision
+from governance.environments.models import Environment
+from governance.environments.queries import environments_in_order
+from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS
+from governance.evaluation.models import Evaluation, EvaluationState
+from governance.evaluation.yardstick import Limit, Requirement, Yardstick, register
+from governance.policies.document import Rule
+from governance.policies.queries import policy_in_force
+from governance.policies.requirements import RequirementResult
+from governance.policies.rules import document_of
+from governance.policies.sentences import OPERATORS, attribute_of, limit_text
+from governance.policies.verdict import judge
+from governance.profiles.queries import profile_of
+from governance.promotion.queries import live_in
+from registry.versions.models import ModelVersion
+
+_ENDS: dict[str, Literal["low", "high", ""]] = {
+    "value": "",
+    "ci_low": "low",
+    "ci_high": "high",
+    "diff_ci_low": "low",
+    "diff_ci_high": "high",
+}
+_OF_EVIDENCE = ("metrics.", "comparison.", "scan.", "circumstances.", "evaluation.")
+
+
+def yardstick_of(evaluation: Evaluation) -> Yardstick:
+    """The policy in force for the model's tier in the last environment, with how this evidence stands on it."""
+    environment = environments_in_order().last()
+    if environment is None:
+        return Yardstick(missing="There is no environment yet, so no policy applies.")
+    version = evaluation.version
+    live = live_in(environment, version.model)
+    champion_version = live.version if live and live.version_id != version.pk else None
+    champion = _evidence_of(champion_version, evaluation) if champion_version else None
+    profile = profile_of(version.model)
+    revision = policy_in_force(profile.risk_tier, environment) if profile else None
+    if revision is None:
+        return Yardstick(
+            environment=environment.name,
+            missing=_why_no_policy(profile.risk_tier if profile else None, environment),
+            live=champion_version,
+            champion=champion,
+        )
+    document = document_of(revision)
+    judged = judge(
+        version=version,
+        document=document,
+        evaluation=evaluation if evaluation.suite == document.suite else None,
+        card=newest_revision(version),
+    )
+    rules = {rule.id: rule for rule in document.rules}
+    return Yardstick(
+        environment=environment.name,
+        policy=f"{document.name}, revision {revision.number}",
+        url=reverse("governance:policy", args=[revision.policy_id]),
+        limits=tuple(limit for rule in document.rules if (limit := _limit(rule))),
+        requirements=tuple(_requirement(one) for one in judged if _reads_evidence(one, rules)),
+        live=champion_version,
+        champion=champion,
+    )
+
+
+def _why_no_policy(tier: str | None, environment: Environment) -> str:
+    if tier is None:
+        return "The model has no risk tier yet, so no policy applies. Its owner sets one on the model's page."
+    return f"No policy is in force for {tier} tier in {environment.name}, so no limit is drawn."
+
+
+def _evidence_of(version: ModelVersion, beside: Evaluation) -> Evaluation | None:
+    """The newest evidence of a version on the same data by the same suite: what may be put beside the other."""
+    return (
+        Evaluation.objects.filter(
+            version=version,
+            dataset_version=beside.dataset_version_id,
+            suite=beside.suite,
+            suite_revision=beside.suite_revision,
+            state=EvaluationState.SUCCEEDED,
+        )
+        .select_related("version")
+        .order_by("-number")
+        .first()
+    )
+
+
+def _limit(rule: Rule) -> Limit | None:
+    """A rule that compares a number of the evidence with a number; None for the others."""
+    each = (rule.each or "").partition("[")[0]
+    measure = rule.path.removeprefix("metrics.")
+    known = FAIRNESS_RULES if each == "fairness" else METRICS
+    if not isinstance(rule.limit, Decimal) or measure not in known or rule.compare_to:
+        return None
+    end = _ENDS[rule.bound]
+    read = {"low": "lower end ", "high": "upper end ", "": ""}[end]
+    return Limit(
+        rule_id=rule.id,
+        measure=measure,
+        value=float(rule.limit),
+        refused="below" if rule.op in (">=", ">") else "above",
+        end=end,
+        demand=f"{read}{OPERATORS[rule.op]} {limit_text(rule)}",
+        each="groups" if each == "groups" else "fairness" if each == "fairness" else "",
+        attribute=attribute_of(rule) or "",
+    )
+
+
+def _reads_evidence(result: RequirementResult, rules: dict[str, Rule]) -> bool:
+    """Whether the requirement asks something of the evidence, and not of card, lineage or format."""
+    rule = rules.get(result.rule_id)
+    if rule is None:
+        return result.rule_id in ("evaluation", "evaluation-age")
+    return bool(rule.each) or rule.path.startswith(_OF_EVIDENCE)
+
+
+def _requirement(result: RequirementResult) -> Requirement:
+    groups: list[dict[str, Any]] = result.looked_at.get("groups", [])
+    return Requirement(
+        rule_id=result.rule_id,
+        title=result.title,
+        state=result.state,
+        blocks=result.blocks,
+        message=result.message,
+        groups={(one["attribute"], one["group"]): one["state"] for one in groups},
+    )
+
+
+register(yardstick_of)
