@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from countersign.web import navigation
+
 
 def wire() -> None:
     """Import what registers itself: gates, job handlers, presenters, panels, reactions, visibility."""
@@ -9,6 +11,7 @@ def wire() -> None:
 
     for module in MODULES:
         import_module(f"governance.{module}")
+    navigation.register(label="Policies", url_name="governance:policies", order=50, key="p")
 
 
 MODULES = (
@@ -22,6 +25,7 @@ MODULES = (
     "environments.presenters",
     "cards.verbs",
     "cards.presenters",
+    "cards.panels",
     "evaluation.verbs",
     "evaluation.presenters",
     "evaluation.jobs",
@@ -36,5 +40,6 @@ MODULES = (
     "export.verbs",
     "export.presenters",
     "export.jobs",
+    "export.panels",
     "inbox.panels",
 )

@@ -1,0 +1,95 @@
+"""Asking for an audit export from a page."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+
+from countersign.actors import Actor
+from countersign.permissions import Permission
+from countersign.web import formats
+from countersign.web.fields import DayField, PageForm
+from governance.export.actions import REASON_LIMIT
+from registry.versions.models import RegisteredModel
+from registry.versions.queries import models_visible_to
+
+ONE_MODEL, PERIOD = "model", "period"
+
+
+class ExportForm(PageForm):
+    """One model or a period of days, and why. Days are in UTC, both included."""
+
+    scope = forms.ChoiceField(
+        label="What it is about",
+        choices=[(ONE_MODEL, "One model"), (PERIOD, "Everything in a period")],
+        widget=forms.RadioSelect,
+        initial=ONE_MODEL,
+    )
+    model = forms.ModelChoiceField(
+        RegisteredModel.objects.none(), label="Model", required=False, empty_label="choose a model"
+    )
+    first = DayField(label="From", required=False)
+    last = DayField(label="Until", required=False, help_text="For a period. Days in UTC, both included.")
+    reason = forms.CharField(
+        label="Why you take it away",
+        max_length=REASON_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "voice"}),
+        help_text="Printed on the cover and kept in the ledger.",
+    )
+
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        scope, model = self.fields["scope"], self.fields["model"]
+        assert isinstance(model, forms.ModelChoiceField)  # noqa: S101 - declared above
+        teams = actor.teams_with(Permission.EXPORT)
+        visible = models_visible_to(actor).order_by("name_folded")
+        model.queryset = visible if teams is None else visible.filter(team__in=teams)
+        scope.hints = {  # type: ignore[attr-defined]
+            ONE_MODEL: "Its versions, evidence, cards, reviews and promotions, and every entry about them.",
+            PERIOD: "Every entry of the period, whatever it is about.",
+        }
+        if teams is not None:
+            scope.refused = {  # type: ignore[attr-defined]
+                PERIOD: "For auditors and compliance officers, who see every team."
+            }
+
+    def clean(self) -> dict[str, Any]:
+        """What the chosen scope needs is there, and the period ends after it begins."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("scope") == ONE_MODEL:
+            if not cleaned.get("model") and "model" not in self.errors:
+                self.add_error("model", "Choose the model.")
+        elif cleaned.get("scope") == PERIOD:
+            first, last = cleaned.get("first"), cleaned.get("last")
+            for name, day in (("first", first), ("last", last)):
+                if day is None and name not in self.errors:
+                    self.add_error(name, "Write a day, such as 30 Jun 2027.")
+            if first and last and first > last:
+                self.add_error("first", _other_way_round(first, last))
+        return cleaned
+
+    def arguments(self) -> dict[str, Any]:
+        """What `request_export` is given of a valid form."""
+        asked: dict[str, Any] = {"reason": self.cleaned_data["reason"]}
+        if self.cleaned_data["scope"] == ONE_MODEL:
+            return asked | {"model": self.cleaned_data["model"]}
+        return asked | {
+            "period_start": _midnight(self.cleaned_data["first"]),
+            "period_end": _midnight(self.cleaned_data["last"] + timedelta(days=1)),
+        }
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _other_way_round(first: date, last: date) -> str:
+    """Most often the year slipped."""
+    sentence = "The first day lies after the last."
+    try:
+        meant = first.replace(year=last.year)
+    except ValueError:
+        return sentence
+    return f"{sentence} Did you mean {formats.day(meant)}?" if meant <= last else sentence
