@@ -1,0 +1,106 @@
+"""What is live where, as pages show it: each with the tally of the review behind it, and whether the approval
+still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString
+
+from countersign.actors import Actor
+from countersign.web.formats import day
+from countersign.web.marks import drawn_tally
+from governance.promotion.models import LivePeriod
+from governance.reviews.figures import state_of, tally_of
+from governance.reviews.models import Review, ReviewState
+from governance.reviews.queries import Standing, standings_of, with_their_rows
+from registry.versions.queries import models_visible_to
+
+# What needs eyes first.
+_RANK = {"Revoked": 0, "Stale": 1, "Expired": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A version that is live in an environment, and where the review behind it stands."""
+
+    period: LivePeriod
+    standing: Standing | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the approval behind it still holds."""
+        return self.standing is not None and state_of(self.standing)[1] == "Approved"
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Status kind and words: until when the approval holds, or why it does not."""
+        if self.standing is None:
+            return "missing", "No review on record"
+        kind, word = state_of(self.standing)
+        ends_at = self.standing.ends_at
+        if word == "Approved" and ends_at is not None:
+            return "met", f"Until {day(ends_at.date())}"
+        return ("refused", "Revoked") if word == "Revoked" else (kind, word)
+
+    @property
+    def word(self) -> str:
+        """The state for the wall: countersigned, or what is wrong."""
+        if self.holds:
+            return "countersigned"
+        words = {"Revoked": "approval revoked", "Stale": "stale signature", "Expired": "approval expired"}
+        return words.get(self.state[1], self.state[1].lower())
+
+    @property
+    def tone(self) -> str:
+        """The role colour of `word`."""
+        return "" if self.holds else "refuse" if self.state[1] == "Revoked" else "doubt"
+
+    def tally(self, size: str = "") -> SafeString:
+        """The tally; a revoked approval leaves the lower half empty."""
+        if self.standing is None:
+            return drawn_tally(self.period.version.digest, size=size)
+        if self.standing.review.state == ReviewState.REVOKED:
+            return drawn_tally(self.standing.subject.digest, state="open", size=size)
+        return tally_of(self.standing, size)
+
+    @property
+    def small(self) -> SafeString:
+        """The tally as lists draw it."""
+        return self.tally()
+
+    @property
+    def large(self) -> SafeString:
+        """The tally as an aside draws it."""
+        return self.tally("lg")
+
+
+def live_now(actor: Actor) -> list[Live]:
+    """What is live now among the models the actor may see, what needs eyes first, in a fixed number of queries."""
+    periods = LivePeriod.objects.filter(during__upper_inf=True, model__in=models_visible_to(actor))
+    return sorted(_with_standings(periods), key=_first_to_look_at)
+
+
+def live_of(models: Iterable[object]) -> list[Live]:
+    """What is live now of these models, in the order of a model's journey."""
+    periods = LivePeriod.objects.filter(during__upper_inf=True, model__in=models)
+    return _with_standings(periods.order_by("environment__position"))
+
+
+def _with_standings(periods: QuerySet[LivePeriod]) -> list[Live]:
+    found = list(periods.select_related("environment", "version__model__team", "promotion"))
+    standings = _standings({one.promotion.review_id for one in found if one.promotion.review_id})
+    by_id = {standing.review.id: standing for standing in standings}
+    return [Live(one, by_id.get(one.promotion.review_id)) for one in found]
+
+
+def _standings(reviews: set[object]) -> Sequence[Standing]:
+    if not reviews:
+        return []
+    return standings_of(list(with_their_rows(Review.objects.filter(id__in=reviews))), results=False)
+
+
+def _first_to_look_at(one: Live) -> tuple[int, str]:
+    return _RANK.get(one.state[1], 3), one.period.version.model.name
