@@ -121,11 +121,12 @@ def tab(context: Context, label: str, url: str, count: Any = None, current: bool
 
 @register.simple_tag(takes_context=True)
 def panels(context: Context, page: str, area: Area | None = None, subject: Any = None) -> SafeString:
-    """The panels other layers add to this page; `subject` is by default the page's own name `subject`."""
-    subject = context["subject"] if subject is None else subject
+    """The panels other layers add to this page; their templates know what they stand beside as `subject`, by
+    default the page's own name `subject` (None: a page about everything)."""
+    subject = context.get("subject") if subject is None else subject
     engine = cast(Template, context.template).engine
     drawn = []
     for panel, names in panels_for(page, request=context["request"], subject=subject, area=area):
-        with context.push(**names):
+        with context.push(**{"subject": subject, **names}):
             drawn.append(engine.get_template(panel.template).render(context))
     return format_html_join("", "{}", ((part,) for part in drawn))
