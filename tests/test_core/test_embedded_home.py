@@ -92,6 +92,7 @@ def test_signing_keys_and_the_owner_reach_only_whom_they_must(
         "REDIS_URL_FILE",
     ):
         monkeypatch.setenv(name, "from outside")
+    monkeypatch.delenv("COUNTERSIGN_PUBLIC_URL", raising=False)
     home = Home(tmp_path)
     plan = product(home, "127.0.0.1", 8123, Connections("serving-url", "owner-url", "redis-url"))
     signing = {"COUNTERSIGN_LEDGER_KEY_FILE", "COUNTERSIGN_EXPORT_KEY_FILE"}

@@ -51,15 +51,14 @@ def environment(folder: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "TMPDIR": str(folder / "tmp"),
         "STARTED": str(folder / "started"),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # the run around this one shows it works beside pytest-django
     }
 
 
 def command(folder: Path, source: str) -> list[str]:
     """A pytest run of its own on `source`, with no configuration of ours but the plugin."""
     (folder / "test_inner.py").write_text(source)
-    (folder / "pytest.ini").write_text(
-        "[pytest]\naddopts = -p tests.services -p no:django -p no:cacheprovider\n"
-    )
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p tests.services -p no:cacheprovider\n")
     return ["-q", "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), str(folder)]
 
 
@@ -71,7 +70,7 @@ def left_behind(folder: Path) -> list[int]:
     "program",
     [
         [sys.executable, "-m", "pytest"],
-        [str(Path(sys.executable).with_name("pytest")), "-n", "2"],
+        [str(Path(sys.executable).with_name("pytest")), "-p", "xdist", "-n", "2"],
     ],
     ids=["python -m pytest", "pytest -n 2"],
 )

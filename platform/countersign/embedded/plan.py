@@ -96,6 +96,8 @@ def product(home: Home, host: str, port: int, connections: Connections) -> Plan:
             f"worker-{queue}",
             *("-m", "celery", "-A", "countersign.celery", "worker"),
             *("-Q", queue, "-c", str(processes), "-n", f"{queue}@%h"),
+            # A second of greeting other workers, of which nothing is needed: the database says what is due.
+            *("--without-mingle", "--without-gossip"),
             extra=extra,
             death_signal=signal.SIGQUIT,  # nobody is left to wait for running jobs, which may run twice
         )
