@@ -257,7 +257,7 @@ def tell_refusals(story: Story, numbers: dict[str, int]) -> None:
         gate = story.job.get(f"models/{MODEL}/versions/{numbers[name]}/gate/production")
         say(f"Version {numbers[name]} is refused for production:")
         for reason in gate["reasons"]:
-            if reason["state"] == "not_met":
+            if reason["code"] not in ("card", "no_review"):  # neither has a card or a review yet
                 say(f"   {reason['message']}")
     try:
         story.job.put(f"models/{MODEL}/aliases/production", {"version": numbers["boosted_trees_refresh"]})

@@ -135,6 +135,10 @@ class Stack:
                 start_new_session=True,
             )
 
+    def log(self, name: str) -> str:
+        """What web, worker or beat has logged so far."""
+        return (self.home / f"{name}.log").read_text(errors="replace")
+
     def kill(self, name: str) -> None:
         """SIGKILL a process and all it started, as a power cut would."""
         process = self._processes.pop(name)

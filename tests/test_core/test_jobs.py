@@ -307,5 +307,3 @@ def test_check_raises_cancelled() -> None:
     context = JobContext(make(), Actor.system(), is_cancelled=True)
     with pytest.raises(Cancelled):
         context.check()
-
-

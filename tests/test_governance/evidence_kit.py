@@ -197,7 +197,7 @@ CIRCUMSTANCES: dict[str, Any] = {
     },
     "limits": {"memory_bytes": 4 << 30, "cpu_seconds": 300, "wall_seconds": 600.0},
     "host": {"machine": "x86_64", "kernel": "6.1", "python": "3.11.7"},
-    "libraries": {"numpy": "2.4.6", "scikit-learn": "1.9.1"},
+    "libraries": {"numpy": "2.4.6", "python": "3.11.7", "sklearn": "1.9.1"},
     "wall_seconds": 3.2,
     "cpu_seconds": 2.5,
     "peak_rss_bytes": 240_000_000,

@@ -110,7 +110,7 @@ def test_a_real_model_gives_evidence_that_can_be_made_again(world: kit.World, tm
     assert "evaluation" not in results
     assert circumstances["isolation"]["level"] >= 2
     assert circumstances["evaluation"] == evaluation.number
-    assert circumstances["libraries"]["scikit-learn"]
+    assert circumstances["libraries"]["sklearn"]
 
     leaf = last("governance.evaluation.succeeded")
     assert (leaf["via"], leaf["act"]) == (f"job:{evaluation.job_id}", str(world.maker.act))

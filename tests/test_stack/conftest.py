@@ -44,7 +44,7 @@ def told(stack: Stack) -> Told:
         text=True,
         timeout=400,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr + stack.log("worker")[-6000:]
     passwords = dict(re.findall(r"^  [\w ]{20} (\w+) +(\S{16})$", done.stdout, re.MULTILINE))
     return Told(done.stdout, passwords, next(stack.home.glob("audit-export-*.zip")))
 

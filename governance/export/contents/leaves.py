@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from countersign.ledger.models import PersonalValue
+from countersign.ledger.verbs import Effect, known
 from countersign.ledger.verification.snapshot import stream
 
 _SELECT = "SELECT s.index, e.canonical FROM ledger_seal s JOIN ledger_entry e ON e.id = s.entry_id WHERE "
@@ -43,6 +44,12 @@ class Leaf:
         return str(self.data["subject"]["ref"])
 
     @property
+    def tells_state(self) -> bool:
+        """Whether it tells the whole state of what it is about; a refused attempt, say, tells none."""
+        verb = known(self.verb)
+        return verb is not None and verb.effect is Effect.STATE
+
+    @property
     def after(self) -> dict[str, Any]:
         """The state it tells; empty where it tells none."""
         return self.data["data"]["after"] or {}
@@ -68,7 +75,7 @@ def leaves_about(kinds: Collection[str], refs: Iterable[UUID]) -> Iterator[Leaf]
 
 def last_state_of(kind: str, ref: UUID) -> Leaf:
     """The newest sealed entry that tells the state of a thing. Raises LookupError where there is none."""
-    found = [leaf for leaf in leaves_about([kind], [ref]) if leaf.data["data"]["after"] is not None]
+    found = [leaf for leaf in leaves_about([kind], [ref]) if leaf.tells_state]
     if not found:
         raise LookupError(f"no sealed entry tells of {kind} {ref}; run manage.py verify")
     return found[-1]

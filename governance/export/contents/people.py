@@ -25,7 +25,8 @@ class People:
             if leaf.verb == "accounts.user.created":
                 self._people[leaf.ref] = _person(leaf)
         for leaf in leaves_about([ServiceAccount.ledger_type], scope.service_accounts):
-            self._people[leaf.ref] = _machine(leaf)
+            if leaf.tells_state:
+                self._people[leaf.ref] = _machine(leaf)
         self._add_roles(scope.people)
 
     def _add_roles(self, people: set[UUID]) -> None:
@@ -34,6 +35,8 @@ class People:
         began: dict[str, dict[str, str | None]] = {}
         ids = Membership.objects.filter(user__in=people).values_list("id", flat=True)
         for leaf in leaves_about([Membership.ledger_type], ids):
+            if not leaf.tells_state:
+                continue
             began.setdefault(leaf.ref, personal(leaf, "reason"))
             held[leaf.ref] = leaf.after | {"id": leaf.ref, "entry": leaf.id}
         roles: dict[str, list[dict[str, Any]]] = defaultdict(list)

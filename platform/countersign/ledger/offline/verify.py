@@ -833,7 +833,10 @@ def check_promotions(files: Files, read: Reader) -> str:
             "id": promotion.subject[1],
             "promoted_by": promotion.actor,
             "promoted_at": promotion.recorded_at,
+            "verdict_digest": state["verdict"],
         }
+        what = f"the verdict of promotion {state['number']}"
+        same(PROMOTIONS, what, digest(canonical(line["verdict"])), state["verdict"])
         for name in sorted(line.keys() - {"entry", "reason", "verdict"}):
             same(PROMOTIONS, f"“{name}” of promotion {state['number']}", line[name], told.get(name))
         if state["kind"] == "promotion":
