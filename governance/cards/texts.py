@@ -6,7 +6,7 @@ import re
 
 SECTION_BYTES_LIMIT = 100_000
 _NOT_APPLICABLE = re.compile(
-    r"\s*[*_]*not applicable\b[*_]*[\s.:;,\-–—]*(?P<reason>.*)", re.IGNORECASE | re.DOTALL
+    r"\s*[*_]*not applicable\b[\s.:;,*_\-–—]*(?P<reason>.*)", re.IGNORECASE | re.DOTALL
 )
 
 

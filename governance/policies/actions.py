@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from countersign import clock
@@ -29,6 +29,7 @@ from governance.policies.verbs import (
 SHIPPED = Path(__file__).parent / "shipped"
 
 
+@transaction.atomic
 def start_policy(*, text: str, actor: Actor) -> PolicyRevision:
     """Begin the policy of a tier and an environment that have none, with its first draft; the text names
     both.
@@ -36,17 +37,14 @@ def start_policy(*, text: str, actor: Actor) -> PolicyRevision:
     Raises Refused, NotFound (no such environment), Invalid (the text), Conflict (code `policy_exists`)."""
     _require_author(actor)
     document = parse(text)
-    environment = environment_of(document.environment)
-    try:
-        with transaction.atomic():
-            policy = _start(document, environment, actor)
-            return _draft(policy, document, text, actor)
-    except IntegrityError as error:
+    environment = _lock_environment(environment_of(document.environment))
+    if Policy.objects.filter(risk_tier=document.risk_tier, environment=environment).exists():
         raise Conflict(
             f"{document.risk_tier.capitalize()} tier has a policy for {environment.name} already. "
             "Draft a revision of it.",
             code="policy_exists",
-        ) from error
+        )
+    return _draft(_start(document, environment, actor), document, text, actor)
 
 
 @transaction.atomic
@@ -132,11 +130,11 @@ def ship_policies(*, actor: Actor) -> list[PolicyRevision]:
     for path in sorted(SHIPPED.glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         document = parse(text)
-        environment = Environment.objects.select_for_update().filter(slug=document.environment).first()
-        if (
-            environment is None
-            or Policy.objects.filter(risk_tier=document.risk_tier, environment=environment).exists()
-        ):
+        environment = Environment.objects.filter(slug=document.environment).first()
+        if environment is None:
+            continue
+        environment = _lock_environment(environment)
+        if Policy.objects.filter(risk_tier=document.risk_tier, environment=environment).exists():
             continue
         policy = _start(document, environment, actor)
         now = clock.now()
@@ -159,6 +157,11 @@ def _require_author(actor: Actor) -> None:
         raise Refused(Verdict.because("person_needed", "Policies are written and put in force by people."))
     if not (verdict := actor.may(Permission.WRITE_POLICY)):
         raise Refused(verdict)
+
+
+def _lock_environment(environment: Environment) -> Environment:
+    """The row that policies of the environment begin under, one after the other."""
+    return Environment.objects.select_for_update().get(id=environment.id)
 
 
 def _lock(policy: Policy) -> Policy:
