@@ -34,10 +34,11 @@ def contributors(version: ModelVersion) -> list[dict[str, Any]]:
     """Who made the version and how we know, in the order in which it was recorded, each with its entry.
     Somebody unknown here is named by the digest of the declared identity, as in the digest that reviews
     sign."""
-    rows = list(version.contributors.order_by("pk"))
-    entries = _entries(Contributor, rows)
+    rows = {str(one.pk): one for one in version.contributors.all()}
+    # The log's order: two ids of one millisecond sort by chance.
     return [
-        contributors_document([one])[0] | {"id": str(one.pk), "entry": entries[str(one.pk)]} for one in rows
+        contributors_document([rows[ref]])[0] | {"id": ref, "entry": entry}
+        for ref, entry in _entries(Contributor, list(rows.values())).items()
     ]
 
 
