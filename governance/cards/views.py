@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
@@ -24,6 +24,7 @@ from governance.cards.render import RenderedSection, render
 from governance.cards.sections import SECTIONS
 from governance.evaluation.queries import latest_evidence
 from governance.evaluation.tables import drawn, shared_axis
+from governance.evaluation.yardstick import Yardstick, yardstick_of
 from governance.profiles.queries import profile_of
 from registry.versions.access import get_version
 from registry.versions.models import ModelVersion
@@ -51,13 +52,16 @@ def card(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     newest = revisions[0] if revisions else None
     shown = _asked_for(request.GET.get("revision"), version, newest)
     tier = _tier(version)
-    sections = render(version=version, revision=shown, evaluation=latest_evidence(version), tier=tier)
+    evidence = latest_evidence(version)
+    yardstick = yardstick_of(evidence) if evidence else None
+    sections = render(version=version, revision=shown, evaluation=evidence, tier=tier)
     context |= {
         "card": shown,
         "newest": newest,
         "earlier": newest is not None and shown != newest,
         "tier": tier,
-        "sections": [ShownSection(one, _measures(one)) for one in sections],
+        "yardstick": yardstick,
+        "sections": [ShownSection(one, _measures(one, yardstick)) for one in sections],
         "standing": _standing(sections, tier) if tier else None,
         "revisions": _with_changes(revisions),
         "more_revisions": len(revisions) > REVISIONS_SHOWN,
@@ -130,25 +134,36 @@ def _standing(sections: list[RenderedSection], tier: str) -> Completeness:
     return Completeness(len(required) - len(missing), len(required), missing)
 
 
-def _measures(rendered: RenderedSection) -> list[tuple[MeasuredRow, SafeString | str]]:
-    """Each measured row with its interval drawn; rows of one measure share an axis, as they are compared."""
+def _measures(
+    rendered: RenderedSection, yardstick: Yardstick | None
+) -> list[tuple[MeasuredRow, SafeString | str]]:
+    """Each measured row with its interval drawn, where there is something to hold it against: a limit, the
+    champion, or other groups on the same axis."""
     rows = rendered.drawn.measures if rendered.drawn else ()
     by_measure: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_measure.setdefault(row.measure.name, []).append(_estimate(row))
-    return [
-        (
-            row,
-            drawn(
-                f"{row.group or row.attribute} {row.measure.label}".strip(),
-                _estimate(row),
-                axis=shared_axis(by_measure[row.measure.name]),
-                insufficient=row.absence is not None,
-                width=DRAWING_WIDTH,
-            ),
-        )
-        for row in rows
-    ]
+    return [(row, _drawn(row, by_measure[row.measure.name], yardstick)) for row in rows]
+
+
+def _drawn(row: MeasuredRow, beside: list[dict[str, Any]], yardstick: Yardstick | None) -> SafeString | str:
+    each: Literal["", "fairness"] = "fairness" if row.attribute else ""
+    limits = yardstick.limits_on(row.measure.name, each=each, attribute=row.attribute) if yardstick else []
+    champion: dict[str, Any] = {}
+    if yardstick and yardstick.champion and not row.attribute:
+        champion = yardstick.champion.results_document["metrics"].get(row.measure.name, {})
+    if not limits and not champion and len(beside) < 2:
+        return ""
+    bounds = [limit.value for limit in limits[:1]]
+    return drawn(
+        f"{row.group or row.attribute} {row.measure.label}".strip(),
+        _estimate(row),
+        limit=limits[0] if limits else None,
+        champion=champion,
+        axis=shared_axis([*beside, champion], *bounds),
+        insufficient=row.absence is not None,
+        width=DRAWING_WIDTH,
+    )
 
 
 def _estimate(row: MeasuredRow) -> dict[str, Any]:

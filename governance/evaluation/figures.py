@@ -17,8 +17,8 @@ TWIN_ROWS = 24
 
 
 def curve_figures(evaluation: Evaluation, yardstick: Yardstick) -> list[SafeString]:
-    """Ranking, precision and recall, calibration, and scores by outcome; those the data cannot give are left
-    out, as the evidence leaves them empty where only one class is present."""
+    """Ranking, precision and recall, calibration; those the data cannot give are left out, as the evidence leaves
+    them empty where only one class is present."""
     results = evaluation.results_document
     version, champion = _names(evaluation, yardstick)
     theirs = yardstick.champion.results_document if yardstick.champion else None
@@ -28,7 +28,6 @@ def curve_figures(evaluation: Evaluation, yardstick: Yardstick) -> list[SafeStri
     if results["curves"]["precision_recall"]:
         figures.append(_precision_recall(results, theirs, version, champion))
     figures.append(_calibration(results, version))
-    figures.append(_scores(results))
     return figures
 
 
@@ -51,7 +50,6 @@ def threshold_figure(evaluation: Evaluation) -> SafeString:
         y_label="Precision and recall",
         title="What another threshold would do",
         x_mark=(declared, f"declared {formats.score(declared, 2)}"),
-        wide=True,
     )
     twin = charts.twin(
         ("Threshold", "Precision", "Recall", "Selected"),
@@ -89,7 +87,8 @@ def class_names(results: Mapping[str, Any]) -> tuple[str, str]:
     positive, favourable = data["positive_label"], data["favourable_label"]
     other = favourable if favourable and favourable != positive else ""
     target = data["target"]
-    return f"{target} {positive}", f"{target} {other}" if other else f"other than {positive}"
+    named = f"{target}\N{NO-BREAK SPACE}{other}" if other else f"other than {positive}"
+    return f"{target}\N{NO-BREAK SPACE}{positive}", named
 
 
 def _table(results: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -195,7 +194,9 @@ def _calibration(results: Mapping[str, Any], version: str) -> SafeString:
     return charts.figure("Calibration", "Observed rate by score, with 95 % intervals", drawing, twin)
 
 
-def _scores(results: Mapping[str, Any]) -> SafeString:
+def score_figure(evaluation: Evaluation) -> SafeString:
+    """How the scores of the two outcomes lie, with the declared threshold marked."""
+    results = evaluation.results_document
     counted = results["curves"]["score_histogram"]
     positive, other = class_names(results)
     series = [

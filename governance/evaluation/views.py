@@ -20,7 +20,13 @@ from countersign.web.paging import window_of
 from countersign.web.render import asks_for_part, redirect_after_post, render_page
 from governance.evaluation.access import get_evaluation
 from governance.evaluation.actions import request_evaluation
-from governance.evaluation.figures import class_names, curve_figures, decisions, threshold_figure
+from governance.evaluation.figures import (
+    class_names,
+    curve_figures,
+    decisions,
+    score_figure,
+    threshold_figure,
+)
 from governance.evaluation.forms import EvaluationForm
 from governance.evaluation.measures.catalogue import METRICS
 from governance.evaluation.models import Evaluation, EvaluationState
@@ -165,6 +171,7 @@ def _evidence(evaluation: Evaluation) -> dict[str, Any]:
         "yardstick": yardstick,
         "measures": measure_rows(evaluation, yardstick),
         "curves": curve_figures(evaluation, yardstick),
+        "scores": score_figure(evaluation),
         "threshold_figure": threshold_figure(evaluation),
         "decisions": decisions(evaluation, yardstick),
         "classes": class_names(results),

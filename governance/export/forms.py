@@ -16,11 +16,14 @@ from registry.versions.models import RegisteredModel
 from registry.versions.queries import models_visible_to
 
 ONE_MODEL, PERIOD = "model", "period"
+_NEEDED = {ONE_MODEL: ("model",), PERIOD: ("first", "last")}
+_DAY_MISSING = "Write a day, such as 30 Jun 2027."
 
 
 class ExportForm(PageForm):
     """One model or a period of days, and why. Days are in UTC, both included."""
 
+    use_required_attribute = False
     scope = forms.ChoiceField(
         label="What it is about",
         choices=[(ONE_MODEL, "One model"), (PERIOD, "Everything in a period")],
@@ -28,10 +31,17 @@ class ExportForm(PageForm):
         initial=ONE_MODEL,
     )
     model = forms.ModelChoiceField(
-        RegisteredModel.objects.none(), label="Model", required=False, empty_label="choose a model"
+        RegisteredModel.objects.none(),
+        label="Model",
+        empty_label="choose a model",
+        error_messages={"required": "Choose the model."},
     )
-    first = DayField(label="From", required=False)
-    last = DayField(label="Until", required=False, help_text="For a period. Days in UTC, both included.")
+    first = DayField(label="From", error_messages={"required": _DAY_MISSING})
+    last = DayField(
+        label="Until",
+        help_text="For a period. Days in UTC, both included.",
+        error_messages={"required": _DAY_MISSING},
+    )
     reason = forms.CharField(
         label="Why you take it away",
         max_length=REASON_LIMIT,
@@ -55,19 +65,22 @@ class ExportForm(PageForm):
                 PERIOD: "For auditors and compliance officers, who see every team."
             }
 
+    def full_clean(self) -> None:
+        """Only what the chosen scope needs must be there."""
+        needed = _NEEDED.get(self.data.get("scope", ""), ())
+        of_a_scope = [self.fields[name] for names in _NEEDED.values() for name in names]
+        for field in of_a_scope:
+            field.required = field in [self.fields[name] for name in needed]
+        super().full_clean()
+        for field in of_a_scope:
+            field.required = True  # no label says “optional”: which are needed the choice says
+
     def clean(self) -> dict[str, Any]:
-        """What the chosen scope needs is there, and the period ends after it begins."""
+        """The period ends after it begins."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("scope") == ONE_MODEL:
-            if not cleaned.get("model") and "model" not in self.errors:
-                self.add_error("model", "Choose the model.")
-        elif cleaned.get("scope") == PERIOD:
-            first, last = cleaned.get("first"), cleaned.get("last")
-            for name, day in (("first", first), ("last", last)):
-                if day is None and name not in self.errors:
-                    self.add_error(name, "Write a day, such as 30 Jun 2027.")
-            if first and last and first > last:
-                self.add_error("first", _other_way_round(first, last))
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if cleaned.get("scope") == PERIOD and first and last and first > last:
+            self.add_error("first", _other_way_round(first, last))
         return cleaned
 
     def arguments(self) -> dict[str, Any]:
