@@ -12,6 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from countersign.web.formats import plural
 from governance.cards.sections import SECTIONS
 from governance.evaluation.measures import catalogue
 from governance.evaluation.suites import SUITES
@@ -121,7 +122,8 @@ def _form_sentence(error: Any, name: str) -> str:
             unit = f"at {'least' if error.validator == 'minLength' else 'most'} {wanted} characters"
             return f"“{name}” has {unit}."
         case "minItems" | "maxItems":
-            return f"“{name}” has at {'least' if error.validator == 'minItems' else 'most'} {wanted} entries."
+            most = "least" if error.validator == "minItems" else "most"
+            return f"“{name}” has at {most} {plural(wanted, 'entry', 'entries')}."
         case "minimum" | "maximum":
             return (
                 f"“{name}” is at {'least' if error.validator == 'minimum' else 'most'} {wanted}, not {given}."

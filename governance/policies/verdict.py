@@ -162,11 +162,8 @@ def _isolation(rule: Rule, evaluation: Evaluation) -> Outcome:
     met = holds(level, rule)
     demand = f"{OPERATORS[rule.op]} {limit_text(rule)}"
     said = f"The model ran at isolation level {level}"
-    message = (
-        f"{said} ({demand} is required)."
-        if met
-        else f"{said} and must run at {demand}. Use a stronger worker."
-    )
+    mend = "Run the worker on a host that confines more, and evaluate again."
+    message = f"{said} ({demand} is required)." if met else f"{said}; it must be {demand}. {mend}"
     return Outcome("met" if met else "not_met", message, {"value": f"{level:f}", "limit": f"{rule.limit}"})
 
 

@@ -58,7 +58,7 @@ def _refuse_surprises(text: str) -> None:
     """Anchors, aliases, tags and depth, found before anything is built of the text."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise YamlProblem(line, "Anchors and aliases (& and *) are not allowed here.")
         if getattr(event, "tag", None) is not None:

@@ -15,6 +15,7 @@ from governance.cards.queries import completeness, newest_revision, standing_of_
 from governance.cards.render import RenderedSection, render
 from governance.cards.sections import SECTIONS, required_at
 from governance.evaluation.measures.catalogue import METRICS
+from governance.reviews.actions import request_review
 from tests.factories.governance import (
     Subject,
     estimate,
@@ -22,6 +23,7 @@ from tests.factories.governance import (
     group,
     make_card,
     make_evaluation,
+    make_policy,
     make_subject,
     results_of,
 )
@@ -193,6 +195,17 @@ def test_governance_names_tier_and_makers(subject: Subject) -> None:
     drawn = draw(version=subject.version, evaluation=None)["governance"]
     assert fact(drawn, "Risk tier").value == "high"
     assert fact(drawn, "Uploader").value == "Maker"
+
+
+def test_governance_names_reviews_with_their_state(subject: Subject) -> None:
+    environment = make_policy().policy.environment
+    review = request_review(
+        version=subject.version, environment=environment, reason="Ready.", due_on=None, actor=subject.maker
+    )
+    one = fact(draw(version=subject.version, evaluation=None)["governance"], f"Review {review.number}")
+    assert one.value == "for Production: open"
+    assert one.link is not None
+    assert one.link.endswith(f"/reviews/{review.number}/")
 
 
 def test_what_changed_since_the_version_before(subject: Subject) -> None:

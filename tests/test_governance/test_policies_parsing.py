@@ -245,7 +245,7 @@ def test_everything_that_is_missing_is_named() -> None:
         "sign_offs",
         "suite",
     ]
-    assert any(sentence == "line 2: “rules” has at least 1 entries." for sentence in found)
+    assert any(sentence == "line 2: “rules” has at least 1 entry." for sentence in found)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_everything_that_is_missing_is_named() -> None:
             [("a", "approval", "approver", False), ("a", "validation", "reviewer", False)],
             "“a” stands here twice",
         ),
-        ([], "“sign_offs” has at least 1 entries."),
+        ([], "“sign_offs” has at least 1 entry."),
     ],
 )
 def test_sign_offs_nobody_could_give_are_refused(sign_offs: list[tuple[Any, ...]], said: str) -> None:

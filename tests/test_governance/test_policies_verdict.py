@@ -439,7 +439,7 @@ def test_the_isolation_it_ran_in(subject: Subject) -> None:
     assert ran({"level": 3}).message == "The model ran at isolation level 3 (at least 2 is required)."
     weak = ran({"level": 1})
     assert (weak.state, weak.blocks) == ("not_met", True)
-    assert weak.message.startswith("The model ran at isolation level 1 and must run at at least 2")
+    assert weak.message.startswith("The model ran at isolation level 1; it must be at least 2. ")
     for nothing in (None, {}, {"level": None}, {"level": True}):
         assert ran(nothing).state == "not_measured"
 
