@@ -35,7 +35,7 @@ test:
 	$(call installed,requirements-dev.lock)
 	$(if $(filter 0,$(BROWSER)),,$(need_chromium))
 	$(NO_SERVICES) $(VENV) manage.py check
-	$(VENV) -m pytest -n 2 -q $(if $(filter 0,$(BROWSER)),--ignore=tests/browser)
+	$(VENV) -m pytest -n 2 --dist loadgroup -q $(if $(filter 0,$(BROWSER)),--ignore=tests/browser)
 
 define need_chromium
 	if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \

@@ -12,7 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from countersign.permissions import Permission
-from countersign.web.formats import score
+from countersign.verdicts import Verdict
+from countersign.web.formats import plural, score
 from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
 from governance.environments.queries import environments_in_order
@@ -41,10 +42,16 @@ def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
                 "gate": gate,
                 "live_here": period is not None and period.version_id == version.pk,
                 "standing": gate.standing,
-                "tally": tally_of(gate.standing, size="lg") if gate.standing else None,
+                "title": _title(gate.verdict, environment.name.lower()),
             }
         )
     return {"answers": answers[::-1]}
+
+
+def _title(verdict: Verdict, place: str) -> str:
+    if verdict:
+        return f"Promotion to {place} is allowed"
+    return f"Promotion to {place} is refused, for {plural(len(verdict.reasons), 'reason')}"
 
 
 def acts(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | None:
@@ -68,7 +75,11 @@ def acts(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | Non
 
 def production(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
     """Which version is live where now."""
-    return {"periods": list(live_anywhere(version.model).select_related("version", "environment", "promotion__review"))}
+    return {
+        "periods": list(
+            live_anywhere(version.model).select_related("version", "environment", "promotion__review")
+        )
+    }
 
 
 def where(request: HttpRequest, model: RegisteredModel) -> Mapping[str, Any]:
@@ -76,12 +87,16 @@ def where(request: HttpRequest, model: RegisteredModel) -> Mapping[str, Any]:
     actor = actor_of_request(request)
     periods = {
         period.environment_id: period
-        for period in live_anywhere(model).select_related("version__model", "environment", "promotion__review")
+        for period in live_anywhere(model).select_related(
+            "version__model", "environment", "promotion__review"
+        )
     }
     reviews = [period.promotion.review_id for period in periods.values() if period.promotion.review_id]
     standings = {
         standing.review.pk: standing
-        for standing in standings_of(list(with_their_rows(Review.objects.filter(pk__in=reviews))), results=False)
+        for standing in standings_of(
+            list(with_their_rows(Review.objects.filter(pk__in=reviews))), results=False
+        )
     }
     places = []
     for environment in environments_in_order():
@@ -173,7 +188,9 @@ def sign_offs(versions: Sequence[ModelVersion]) -> dict[UUID, SafeString]:
 PANELS = "governance/panels"
 register(page="registry.version", panel=Panel("gates", 10, "main", f"{PANELS}/gates.html", gates))
 register(page="registry.version", panel=Panel("acts", 10, "head", f"{PANELS}/acts.html", acts))
-register(page="registry.version", panel=Panel("production", 20, "aside", f"{PANELS}/production.html", production))
+register(
+    page="registry.version", panel=Panel("production", 20, "aside", f"{PANELS}/production.html", production)
+)
 register(page="registry.model", panel=Panel("where", 10, "main", f"{PANELS}/where.html", where))
 register(page="registry.model", panel=Panel("profile", 10, "aside", f"{PANELS}/profile.html", profile))
 columns.register("models", Column("Tier", 10, tiers))

@@ -52,3 +52,11 @@ def stack() -> Iterator[Stack]:
     template = databases.make_template(run)
     with running_stack(template, f"stack_{run}_{worker}", 10 + int(worker.removeprefix("gw"))) as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a running instance share one: they stay in one process, and begin first, being the longest."""
+    running = [item for item in items if "stack" in getattr(item, "fixturenames", ())]
+    for item in running:
+        item.add_marker(pytest.mark.xdist_group("stack"))
+    items[:] = running + [item for item in items if item not in set(running)]

@@ -30,7 +30,11 @@ from registry.versions.queries import models_visible_to
 SIGNERS = frozenset({Role.REVIEWER, Role.APPROVER, Role.OWNER, Role.COMPLIANCE})
 SHOWN = 50
 FAILED_FOR = timedelta(days=7)
-DECISION_VERBS = ("governance.review.decided", "governance.promotion.made", "governance.promotion.rolled_back")
+DECISION_VERBS = (
+    "governance.review.decided",
+    "governance.promotion.made",
+    "governance.promotion.rolled_back",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ def _to_sign(actor: Actor) -> list[Task]:
     standings = standings_of(list(_signable(actor)[:SHOWN]))
     makers: dict[UUID, set[UUID]] = {}
     versions = [standing.review.version_id for standing in standings]
-    for version, user in Contributor.objects.filter(version__in=versions).values_list("version_id", "user_id"):
+    for version, user in Contributor.objects.filter(version__in=versions).values_list(
+        "version_id", "user_id"
+    ):
         if user is not None:
             makers.setdefault(version, set()).add(user)
     tasks = []
@@ -106,7 +112,9 @@ def _to_sign(actor: Actor) -> list[Task]:
 def _to_answer(actor: Actor) -> list[Task]:
     if actor.ref is None:
         return []
-    asked = reviews_visible_to(actor).filter(state=ReviewState.CHANGES_REQUESTED, requested_by=actor.ref)[:SHOWN]
+    asked = reviews_visible_to(actor).filter(state=ReviewState.CHANGES_REQUESTED, requested_by=actor.ref)[
+        :SHOWN
+    ]
     return [
         _of_review(
             standing,
@@ -189,7 +197,9 @@ def running(actor: Actor) -> list[tuple[Job, str, int]]:
 def recent_decisions(actor: Actor) -> list[ReadEntry]:
     """The newest decisions and promotions the actor may read of."""
     found = [
-        entry for verb in DECISION_VERBS for entry in entries(actor=actor, filters=Filters(verb=verb), limit=5).entries
+        entry
+        for verb in DECISION_VERBS
+        for entry in entries(actor=actor, filters=Filters(verb=verb), limit=5).entries
     ]
     return sorted(found, key=lambda entry: entry.recorded_at, reverse=True)[:5]
 
@@ -217,7 +227,10 @@ def wall(actor: Actor) -> list[dict[str, Any]]:
                 "standing": standing,
                 "tally": tally_of(standing) if standing else None,
                 "word": _word(standing),
-                "doubt": standing is None or standing.stale or standing.expired or standing.review.state in _GONE,
+                "doubt": standing is None
+                or standing.stale
+                or standing.expired
+                or standing.review.state in _GONE,
             }
         )
     return tiles

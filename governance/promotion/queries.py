@@ -119,7 +119,8 @@ def _without_review(
 def _of_review(review: Review | None, standing: Standing | None, environment: Environment) -> list[Reason]:
     """What is missing of the review."""
     if review is None:
-        return [Reason("no_review", f"Nobody has asked for a review of this version for {environment.name} yet.")]
+        sentence = f"Nobody has asked for a review of this version for {environment.name} yet."
+        return [Reason("no_review", sentence, state="waiting")]
     link = reverse("governance:review", args=[review.number])
     if standing is None:
         ended = {

@@ -67,13 +67,15 @@ def drawn(result: RequirementResult) -> SafeString | None:
     looked_at: Mapping[str, Any] = result.looked_at
     if groups := looked_at.get("groups"):
         looked_at = groups[0]
+    if looked_at.get("op") not in (">=", ">", "<=", "<"):
+        return None
     difference = "diff_ci_low" in looked_at
     low_name, high_name = ("diff_ci_low", "diff_ci_high") if difference else ("ci_low", "ci_high")
     value, low, high = (_number(looked_at.get(name)) for name in ("value", low_name, high_name))
     limit = _number(looked_at.get("limit"))
     if value is None or low is None or high is None or limit is None:
         return None
-    side: Literal["below", "above"] = "below" if looked_at.get("op") in (">=", ">") else "above"
+    side: Literal["below", "above"] = "below" if looked_at["op"] in (">=", ">") else "above"
     bound = str(looked_at.get("bound", ""))
     cap: Literal["low", "high"] | None = None
     if bound.endswith(("_low", "_high")):
@@ -96,4 +98,7 @@ def drawn(result: RequirementResult) -> SafeString | None:
 
 
 def _number(text: Any) -> float | None:
-    return float(text) if isinstance(text, str) else None
+    try:
+        return float(text) if isinstance(text, str) else None
+    except ValueError:  # a word, such as a scan's verdict
+        return None

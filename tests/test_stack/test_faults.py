@@ -86,7 +86,8 @@ def test_a_cut_upload_leaves_no_half_version(stack: Stack, told: Told, engineer:
     token = engineer.headers["Authorization"]
     metadata = json.dumps({"signature": {"features": [{"name": "x", "type": "double"}]}})
     body = (
-        f'--cut\r\nContent-Disposition: form-data; name="metadata"\r\nContent-Type: application/json\r\n\r\n{metadata}\r\n'
+        '--cut\r\nContent-Disposition: form-data; name="metadata"\r\n'
+        f"Content-Type: application/json\r\n\r\n{metadata}\r\n"
         '--cut\r\nContent-Disposition: form-data; name="file"; filename="model.joblib"\r\n\r\n'
         + "x"
         * 100_000

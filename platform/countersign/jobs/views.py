@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
 from countersign import clock
-from countersign.web.guards import actor_of_request, page
 from countersign.errors import CountersignError
 from countersign.jobs import subjects
 from countersign.jobs.access import get_job, get_job_to_steer
@@ -19,6 +18,7 @@ from countersign.jobs.handlers import handler_of, title_of
 from countersign.jobs.models import Job, JobState
 from countersign.jobs.queries import jobs_visible_to
 from countersign.web.formats import duration
+from countersign.web.guards import actor_of_request, page
 from countersign.web.parts import Step
 from countersign.web.render import redirect_after_post, render_page
 

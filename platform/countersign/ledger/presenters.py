@@ -35,6 +35,13 @@ class Sentence:
         """A sentence of these parts, joined as they are."""
         return cls(parts)
 
+    def after_name(self) -> Sentence:
+        """The sentence as it follows the name of its actor: without a capital at its beginning."""
+        first = self.parts[0] if self.parts else ""
+        if not isinstance(first, str) or first[1:2].isupper():
+            return self
+        return Sentence((first[:1].lower() + first[1:], *self.parts[1:]))
+
     def __str__(self) -> str:
         return "".join(part.text if isinstance(part, Link) else part for part in self.parts)
 

@@ -43,7 +43,7 @@ def lines_of(entries: Iterable[ReadEntry]) -> list[Line]:
     listed = list(entries)
     names = names_of(listed)
     return [
-        Line(entry, names[entry.id], entry.sentence(), entry.leaf["verb"].endswith(".refused"))
+        Line(entry, names[entry.id], entry.sentence().after_name(), entry.leaf["verb"].endswith(".refused"))
         for entry in listed
     ]
 

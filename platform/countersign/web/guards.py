@@ -1,7 +1,7 @@
 """How a page declares what it needs.
 
-    @page(Permission.SEE)
-    def model_page(request: HttpRequest, name: str) -> HttpResponse: ...
+@page(Permission.SEE)
+def model_page(request: HttpRequest, name: str) -> HttpResponse: ...
 """
 
 from __future__ import annotations

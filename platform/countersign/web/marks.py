@@ -96,8 +96,11 @@ def drawn_tally(
     )
 
 
-def cut(digest: str, plain: bool = False) -> SafeString:
-    """The edge between a subject and what is put under it; `plain` where nothing is signed."""
+def cut(digest: str, plain: bool = False, rising: bool = False) -> SafeString:
+    """The edge between a subject and what is put under it; `plain` where nothing is signed, `rising` above a
+    checkpoint strip."""
+    if rising:
+        return tally.checkpoint_cut(digest)
     return tally.cut(digest, ground="sheet", tone="edge") if plain else tally.cut(digest)
 
 

@@ -183,6 +183,16 @@ def cut(digest: str, *, ground: str = "penwash", tone: str = "pen") -> SafeStrin
     )
 
 
+def checkpoint_cut(digest: str) -> SafeString:
+    """The cut above a checkpoint strip: teeth of the digest of its root, rising out of the ink of the strip."""
+    return format_html(
+        '<svg class="cut" viewBox="0 0 64 20" preserveAspectRatio="none" aria-hidden="true">'
+        '<path class="c-ink" fill="currentColor" d="M0 0H64V20H0Z"/>'
+        '<path class="c-paper" fill="currentColor" d="{}"/></svg>',
+        upper_half(digest, gap=0),
+    )
+
+
 def _svg(marks: str, size: str, label: str) -> SafeString:
     return format_html(
         '<svg class="tally{}" viewBox="0 0 64 20" role="img" aria-label="{}" '

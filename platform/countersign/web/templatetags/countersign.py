@@ -7,6 +7,7 @@ Marks and words
   {% tally digest signed=1 required=3 size="md" %}              open, in part or whole, by the numbers
   {% tally digest signed_digest=other state="stale" %}          stale (also when signed_digest differs)
   {% cut digest %} {% cut digest plain=True %}                  the toothed edge of a seal box
+  {% cut digest rising=True %}                                  … of a checkpoint strip
   {% digest value %}                                            fingerprint, 12 characters, copy button
   {% digest value length=8 label="evidence digest" bare=True %} without the fingerprint
   {% copy value "Copy request id" %}                            a copy button alone
