@@ -12,19 +12,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from countersign.permissions import Permission
-from countersign.verdicts import Verdict
-from countersign.web.formats import plural, score
+from countersign.web.formats import score
 from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
 from governance.environments.queries import environments_in_order
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.profiles.models import ModelProfile
 from governance.profiles.queries import profile_of
-from governance.promotion.models import LivePeriod
-from governance.promotion.queries import gate_of, live_anywhere, live_in
-from governance.reviews.figures import tally_of
+from governance.promotion.live import live_of
+from governance.promotion.queries import gate_of, gate_title, live_in
+from governance.reviews.figures import state_of, tally_of
 from governance.reviews.models import Review, ReviewState
-from governance.reviews.queries import standings_of, with_their_rows
+from governance.reviews.queries import newest_review, standings_of, with_their_rows
 from registry.versions import columns
 from registry.versions.columns import Column
 from registry.versions.models import ModelVersion, RegisteredModel
@@ -42,16 +41,10 @@ def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
                 "gate": gate,
                 "live_here": period is not None and period.version_id == version.pk,
                 "standing": gate.standing,
-                "title": _title(gate.verdict, environment.name.lower()),
+                "title": gate_title(gate, environment),
             }
         )
     return {"answers": answers[::-1]}
-
-
-def _title(verdict: Verdict, place: str) -> str:
-    if verdict:
-        return f"Promotion to {place} is allowed"
-    return f"Promotion to {place} is refused, for {plural(len(verdict.reasons), 'reason')}"
 
 
 def acts(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | None:
@@ -73,37 +66,35 @@ def acts(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | Non
     }
 
 
+def decision(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | None:
+    """Where the version stands for the last environment: the tally of its newest review."""
+    environment = environments_in_order().last()
+    if environment is None:
+        return None
+    review = newest_review(version, environment)
+    standing = standings_of([review], results=False)[0] if review else None
+    return {
+        "environment": environment,
+        "standing": standing,
+        "state": state_of(standing) if standing else None,
+        "tally": tally_of(standing, size="lg") if standing else None,
+        "may_ask": actor_of_request(request).holds(Permission.REQUEST_REVIEW, version.model.team_id),
+    }
+
+
 def production(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
     """Which version is live where now."""
-    return {
-        "periods": list(
-            live_anywhere(version.model).select_related("version", "environment", "promotion__review")
-        )
-    }
+    return {"places": live_of([version.model])[::-1], "profile": profile_of(version.model)}
 
 
 def where(request: HttpRequest, model: RegisteredModel) -> Mapping[str, Any]:
     """Where the model is, environment by environment, with the tally of the approval it lives by."""
-    actor = actor_of_request(request)
-    periods = {
-        period.environment_id: period
-        for period in live_anywhere(model).select_related(
-            "version__model", "environment", "promotion__review"
-        )
+    live = {one.period.environment_id: one for one in live_of([model])}
+    places = [(environment, live.get(environment.pk)) for environment in environments_in_order()]
+    return {
+        "places": places[::-1],
+        "may_roll_back": actor_of_request(request).holds(Permission.ROLL_BACK, model.team_id),
     }
-    reviews = [period.promotion.review_id for period in periods.values() if period.promotion.review_id]
-    standings = {
-        standing.review.pk: standing
-        for standing in standings_of(
-            list(with_their_rows(Review.objects.filter(pk__in=reviews))), results=False
-        )
-    }
-    places = []
-    for environment in environments_in_order():
-        period = periods.get(environment.pk)
-        standing = standings.get(period.promotion.review_id) if period else None
-        places.append((environment, period, tally_of(standing, size="md") if standing else None))
-    return {"places": places[::-1], "may_roll_back": actor.holds(Permission.ROLL_BACK, model.team_id)}
 
 
 def profile(request: HttpRequest, model: RegisteredModel) -> Mapping[str, Any]:
@@ -120,26 +111,19 @@ def tiers(models: Sequence[RegisteredModel]) -> dict[UUID, SafeString]:
     }
 
 
-def live(models: Sequence[RegisteredModel]) -> dict[UUID, SafeString]:
+def in_production(models: Sequence[RegisteredModel]) -> dict[UUID, SafeString]:
     """The version of each model in the last environment, with its tally."""
     environment = environments_in_order().last()
-    periods = list(
-        LivePeriod.objects.filter(
-            environment=environment, model__in=models, during__upper_inf=True
-        ).select_related("version__model", "promotion")
-    )
-    reviews = Review.objects.filter(pk__in=[p.promotion.review_id for p in periods if p.promotion.review_id])
-    standings = {one.review.pk: one for one in standings_of(list(with_their_rows(reviews)), results=False)}
-    cells = {}
-    for period in periods:
-        standing = standings.get(period.promotion.review_id)
-        cells[period.model_id] = format_html(
+    return {
+        one.period.model_id: format_html(
             '<span class="row in-cell">{}<a href="{}"><b>{}</b></a></span>',
-            tally_of(standing) if standing else "",
-            reverse("registry:version", args=[period.version.model.name, period.version.number]),
-            period.version.number,
+            one.small,
+            reverse("registry:version", args=[one.period.version.model.name, one.period.version.number]),
+            one.period.version.number,
         )
-    return cells
+        for one in live_of(models)
+        if environment and one.period.environment_id == environment.pk
+    }
 
 
 def headline(versions: Sequence[ModelVersion]) -> dict[UUID, SafeString]:
@@ -194,6 +178,6 @@ register(
 register(page="registry.model", panel=Panel("where", 10, "main", f"{PANELS}/where.html", where))
 register(page="registry.model", panel=Panel("profile", 10, "aside", f"{PANELS}/profile.html", profile))
 columns.register("models", Column("Tier", 10, tiers))
-columns.register("models", Column("In production", 20, live))
+columns.register("models", Column("In production", 20, in_production))
 columns.register("versions", Column("ROC AUC, newest evidence", 10, headline))
 columns.register("versions", Column("Sign-offs for production", 20, sign_offs))

@@ -30,20 +30,22 @@ def create_environment(*, name: str, slug: str, position: int, alias: str, actor
             f"“{taken.name}” is a free alias of the model {taken.model.name}. Choose another, or take it away there.",
             code="name_in_use",
         )
-    try:
-        with transaction.atomic():
-            environment = Environment.objects.create(
-                name=name,
-                slug=slug,
-                position=position,
-                alias=alias,
-                alias_folded=fold(alias),
-                created_at=clock.now(),
-            )
-            append_entry(verb=ENVIRONMENT_CREATED, subject=environment, actor=actor)
-    except IntegrityError as error:
-        raise Conflict(
-            f"An environment with the address “{slug}” or the alias “{alias}” exists already. Choose another.",
-            code="name_in_use",
-        ) from error
+    with transaction.atomic():
+        environment = Environment(
+            name=name,
+            slug=slug,
+            position=position,
+            alias=alias,
+            alias_folded=fold(alias),
+            created_at=clock.now(),
+        )
+        try:
+            with transaction.atomic():
+                environment.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(
+                f"An environment with the address “{slug}” or the alias “{alias}” exists already. Choose another.",
+                code="name_in_use",
+            ) from error
+        append_entry(verb=ENVIRONMENT_CREATED, subject=environment, actor=actor)
     return environment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -12,6 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from countersign import clock
+from countersign.accounts.models import ServiceAccount
 from countersign.actors import Actor, ActorKind
 from countersign.jobs.models import Job
 from countersign.jobs.queries import failed_jobs, live_jobs
@@ -19,13 +19,13 @@ from countersign.jobs.views import heading
 from countersign.ledger.queries import Filters, ReadEntry, entries
 from countersign.permissions import Permission, Role
 from governance.environments.queries import environments_in_order
-from governance.promotion.models import LivePeriod
+from governance.promotion.live import Live, live_now
 from governance.reviews.figures import tally_of
-from governance.reviews.models import LIVE, Review, ReviewState
+from governance.reviews.models import Review, ReviewState
 from governance.reviews.queries import Standing, reviews_visible_to, standings_of
-from governance.reviews.seal import offer_to
+from governance.reviews.seal import approvable_by
+from governance.reviews.subject import PART_TITLES
 from registry.versions.models import Contributor
-from registry.versions.queries import models_visible_to
 
 SIGNERS = frozenset({Role.REVIEWER, Role.APPROVER, Role.OWNER, Role.COMPLIANCE})
 SHOWN = 50
@@ -53,68 +53,77 @@ class Task:
     count: str = ""
 
 
-def _signable(actor: Actor) -> QuerySet[Review]:
-    """Live reviews the actor could still sign, by role and separation of duties, told in SQL."""
+def _signable(actor: Actor) -> list[Standing]:
+    """Open reviews that wait for an approval the actor may give, newest first, in a fixed number of queries.
+    Where their own sign-off went stale they are asked again."""
     teams = {g.team for g in actor.grants if g.role in SIGNERS and g.team is not None}
     everywhere = any(g.role in SIGNERS and g.team is None for g in actor.grants)
     if actor.kind is not ActorKind.PERSON or not (teams or everywhere):
-        return Review.objects.none()
+        return []
     found = reviews_visible_to(actor).filter(state=ReviewState.OPEN)
     if not everywhere:
         found = found.filter(version__model__team__in=teams)
-    made = Contributor.objects.filter(user=actor.person).values("version")
-    return found.exclude(version__in=made).exclude(sign_offs__person=actor.person)
+    reviews = list(found[:SHOWN])
+    if not reviews:
+        return []
+    makers: dict[UUID, set[UUID]] = {}
+    made = Contributor.objects.filter(
+        version__in=[review.version_id for review in reviews], user__isnull=False
+    )
+    for version, user in made.values_list("version_id", "user_id"):
+        makers.setdefault(version, set()).add(user)
+    return [
+        standing
+        for standing in standings_of(reviews, results=False)
+        if approvable_by(actor, standing, makers.get(standing.review.version_id, set()))
+    ]
+
+
+def _to_answer(actor: Actor) -> QuerySet[Review]:
+    """Reviews the actor asked for, or a service account they answer for, in which changes were requested."""
+    answered_for = ServiceAccount.objects.filter(responsible=actor.person).values("pk")
+    mine = Q(requested_by=actor.ref) | Q(requested_by__in=answered_for)
+    return reviews_visible_to(actor).filter(mine, state=ReviewState.CHANGES_REQUESTED)
 
 
 def waiting_count(actor: Actor) -> int:
-    """How many reviews wait for the actor's signature or answer; one query, for the top bar."""
-    condition = Q(pk__in=_signable(actor).order_by().values("pk"))
-    if actor.ref is not None:
-        condition |= Q(state=ReviewState.CHANGES_REQUESTED, requested_by=actor.ref)
-    return Review.objects.filter(condition).count()
+    """How many reviews wait for the actor's signature or answer; for the top bar of every page."""
+    return len(_signable(actor)) + (_to_answer(actor).count() if actor.ref is not None else 0)
 
 
 def tasks_of(actor: Actor) -> list[Task]:
     """What waits for the actor, by age, oldest first."""
-    tasks = [*_to_sign(actor), *_to_answer(actor), *_to_promote(actor), *_failed(actor)]
+    tasks = [*_signing(actor), *_answering(actor), *_to_promote(actor), *_failed(actor)]
     return sorted(tasks, key=lambda task: task.since)
 
 
-def _to_sign(actor: Actor) -> list[Task]:
-    standings = standings_of(list(_signable(actor)[:SHOWN]))
-    makers: dict[UUID, set[UUID]] = {}
-    versions = [standing.review.version_id for standing in standings]
-    for version, user in Contributor.objects.filter(version__in=versions).values_list(
-        "version_id", "user_id"
-    ):
-        if user is not None:
-            makers.setdefault(version, set()).add(user)
+def _signing(actor: Actor) -> list[Task]:
     tasks = []
-    for standing in standings:
-        offer = offer_to(actor, standing, makers.get(standing.review.version_id, set()))
-        if not offer.approvable:
-            continue
-        blocking = len(standing.blocking)
+    for standing in _signable(actor):
+        review = standing.review
+        mine = [one for slot in standing.slots for one in slot.stale if one.person_id == actor.person]
+        moved = " and ".join(
+            PART_TITLES[name] for one in mine[-1:] for name in standing.subject.moved_since(one.subject_parts)
+        )
         tasks.append(
             _of_review(
                 standing,
-                icon="pen",
-                tone="pen",
-                title=f"Sign or refuse {standing.review.version} for {standing.review.environment.name.lower()}",
-                remark=f"{blocking} of {len(standing.requirements)} requirements are not met."
-                if blocking
-                else "Every requirement is met.",
+                icon="stale" if mine else "pen",
+                tone="doubt" if mine else "pen",
+                title=f"Your sign-off on {review.version} for {review.environment.name.lower()} is stale"
+                if mine
+                else f"Sign or refuse {review.version} for {review.environment.name.lower()}",
+                remark=f"{moved[:1].upper()}{moved[1:]} changed since you signed. Look again."
+                if mine
+                else "",
             )
         )
     return tasks
 
 
-def _to_answer(actor: Actor) -> list[Task]:
+def _answering(actor: Actor) -> list[Task]:
     if actor.ref is None:
         return []
-    asked = reviews_visible_to(actor).filter(state=ReviewState.CHANGES_REQUESTED, requested_by=actor.ref)[
-        :SHOWN
-    ]
     return [
         _of_review(
             standing,
@@ -123,7 +132,7 @@ def _to_answer(actor: Actor) -> list[Task]:
             title=f"Changes were requested in review {standing.review.number}, {standing.review.version}",
             remark="Nobody can approve until you answer.",
         )
-        for standing in standings_of(list(asked))
+        for standing in standings_of(list(_to_answer(actor)[:SHOWN]), results=False)
     ]
 
 
@@ -150,7 +159,7 @@ def _to_promote(actor: Actor) -> list[Task]:
                 ],
             ),
         )
-        for standing in standings_of(list(approved[:SHOWN]))
+        for standing in standings_of(list(approved[:SHOWN]), results=False)
         if not standing.stale and not standing.expired
     ]
 
@@ -166,7 +175,7 @@ def _of_review(
         url=url or reverse("governance:review", args=[review.number]),
         since=review.created_at,
         voice=review.reason,
-        remark=f"Review {review.number}, requested by {review.requested_by_label}. {remark}",
+        remark=f"Review {review.number}, requested by {review.requested_by_label}. {remark}".rstrip(),
         due=review.due_on,
         tally=tally_of(standing),
         count=f"{standing.signed} of {len(standing.slots)}",
@@ -204,48 +213,8 @@ def recent_decisions(actor: Actor) -> list[ReadEntry]:
     return sorted(found, key=lambda entry: entry.recorded_at, reverse=True)[:5]
 
 
-def wall(actor: Actor) -> list[dict[str, Any]]:
-    """One tally for each model live in the last environment, with the word under it."""
+def wall(actor: Actor) -> list[Live]:
+    """What is live in the last environment, by name of the model."""
     environment = environments_in_order().last()
-    periods = (
-        LivePeriod.objects.filter(
-            environment=environment, during__upper_inf=True, model__in=models_visible_to(actor)
-        )
-        .select_related("model", "version__model", "promotion__review")
-        .order_by("model__name_folded")[:SHOWN]
-    )
-    listed = list(periods)
-    numbers = [p.promotion.review.number for p in listed if p.promotion.review]
-    reviews = reviews_visible_to(actor).filter(number__in=numbers)
-    standings = {standing.review.pk: standing for standing in standings_of(list(reviews), results=False)}
-    tiles = []
-    for period in listed:
-        standing = standings.get(period.promotion.review_id)
-        tiles.append(
-            {
-                "period": period,
-                "standing": standing,
-                "tally": tally_of(standing) if standing else None,
-                "word": _word(standing),
-                "doubt": standing is None
-                or standing.stale
-                or standing.expired
-                or standing.review.state in _GONE,
-            }
-        )
-    return tiles
-
-
-_GONE = (ReviewState.STALE, ReviewState.EXPIRED, ReviewState.REVOKED, *LIVE)
-
-
-def _word(standing: Standing | None) -> str:
-    if standing is None:
-        return "no review"
-    if standing.review.state == ReviewState.REVOKED:
-        return "approval revoked"
-    if standing.stale or standing.review.state == ReviewState.STALE:
-        return "stale signature"
-    if standing.expired or standing.review.state == ReviewState.EXPIRED:
-        return "approval expired"
-    return "countersigned"
+    found = [one for one in live_now(actor) if environment and one.period.environment_id == environment.id]
+    return sorted(found, key=lambda one: one.period.version.model.name_folded)[:SHOWN]

@@ -137,7 +137,9 @@ def _lock(version: ModelVersion, environment: Environment) -> tuple[ModelVersion
     return locked, Environment.objects.select_for_update(no_key=True).get(id=environment.id)
 
 
-def _refuse_a_lost_race(current: LivePeriod | None, environment: Environment, expected_live: int | None) -> None:
+def _refuse_a_lost_race(
+    current: LivePeriod | None, environment: Environment, expected_live: int | None
+) -> None:
     live = current.version.number if current else 0
     if expected_live is None or expected_live == live:
         return

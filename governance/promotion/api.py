@@ -94,7 +94,9 @@ class PromotionListView(ActorAPIView):
             found = found.filter(environment__slug=environment)
         return self.page(found, PromotionSerializer)
 
-    @extend_schema(operation_id="promotion_make", request=PromotionInput, responses={201: PromotionSerializer})
+    @extend_schema(
+        operation_id="promotion_make", request=PromotionInput, responses={201: PromotionSerializer}
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         """Promote, or roll back to a version that was live there. A refusal lists every reason."""

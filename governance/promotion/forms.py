@@ -14,7 +14,7 @@ from governance.reviews.forms import Opted, spoken
 class PromoteForm(PageForm):
     """Why a version goes live. `expected_live` is the version the page showed as live, 0 for none."""
 
-    reason = spoken("Why it goes live", "Stands in the ledger beside your name.")
+    reason = spoken("Reason", "Why it goes live. Stands in the ledger beside your name.")
     expected_live = forms.IntegerField(widget=forms.HiddenInput, min_value=0, required=False)
 
 
@@ -22,7 +22,7 @@ class RollbackForm(PageForm):
     """Which earlier version comes back, and why."""
 
     version = Opted(label="Comes back")
-    reason = spoken("What you saw", "Stands in the ledger beside your name.")
+    reason = spoken("Reason", "What you saw. Stands in the ledger beside your name.")
     expected_live = forms.IntegerField(widget=forms.HiddenInput, min_value=0, required=False)
 
     def __init__(

@@ -72,9 +72,9 @@ class Live:
         return self.tally()
 
     @property
-    def large(self) -> SafeString:
-        """The tally as an aside draws it."""
-        return self.tally("lg")
+    def medium(self) -> SafeString:
+        """The tally as a page of one model draws it."""
+        return self.tally("md")
 
 
 def live_now(actor: Actor) -> list[Live]:

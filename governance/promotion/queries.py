@@ -11,6 +11,7 @@ from django.urls import reverse
 from countersign.actors import Actor
 from countersign.blobs.store import is_intact
 from countersign.verdicts import Reason, Verdict
+from countersign.web.formats import plural
 from governance.cards.queries import newest_revision
 from governance.environments.models import Environment
 from governance.evaluation.queries import latest_evidence
@@ -49,7 +50,9 @@ def live_in(environment: Environment, model: RegisteredModel | UUID) -> LivePeri
 
 def live_anywhere(model: RegisteredModel) -> QuerySet[LivePeriod]:
     """Where any version of the model is live now."""
-    return LivePeriod.objects.filter(model=model, during__upper_inf=True).select_related("version", "environment")
+    return LivePeriod.objects.filter(model=model, during__upper_inf=True).select_related(
+        "version", "environment"
+    )
 
 
 def promotions_visible_to(actor: Actor) -> QuerySet[Promotion]:
@@ -87,6 +90,14 @@ def gate_of(*, version: ModelVersion, environment: Environment) -> Gate:
     ]
     verdict = Verdict.refuse(*reasons) if reasons else Verdict.allow(*notes)
     return Gate(verdict, requirements, standing)
+
+
+def gate_title(gate: Gate, environment: Environment) -> str:
+    """The gate's answer in one sentence."""
+    place = environment.name.lower()
+    if gate.verdict:
+        return f"Promotion to {place} is allowed"
+    return f"Promotion to {place} is refused, for {plural(len(gate.verdict.reasons), 'reason')}"
 
 
 def _reason(result: RequirementResult) -> Reason:
@@ -129,7 +140,9 @@ def _of_review(review: Review | None, standing: Standing | None, environment: En
             ReviewState.STALE: "approved it, and what was signed has changed since",
             ReviewState.EXPIRED: "approved it, and the approval has expired",
         }[ReviewState(review.state)]
-        return [Reason(f"review_{review.state}", f"Review {review.number} {ended}. Ask for a new review.", link)]
+        return [
+            Reason(f"review_{review.state}", f"Review {review.number} {ended}. Ask for a new review.", link)
+        ]
     reasons = []
     if standing.stale:
         moved = " and ".join(standing.moved) or "what was signed"
@@ -153,10 +166,16 @@ def _of_review(review: Review | None, standing: Standing | None, environment: En
             )
         )
     elif review.state != ReviewState.APPROVED:
-        reasons.append(Reason("not_approved", f"Review {review.number} is not approved yet.", link, "waiting"))
+        reasons.append(
+            Reason("not_approved", f"Review {review.number} is not approved yet.", link, "waiting")
+        )
     if review.state == ReviewState.CHANGES_REQUESTED:
         reasons.append(
-            Reason("changes_requested", f"Changes were requested in review {review.number}; answer them first.", link)
+            Reason(
+                "changes_requested",
+                f"Changes were requested in review {review.number}; answer them first.",
+                link,
+            )
         )
     if standing.expired:
         days = standing.policy.approval_valid_days
@@ -200,7 +219,8 @@ def rollback_verdict(*, version: ModelVersion, environment: Environment) -> Verd
     back must stay open."""
     if not LivePeriod.objects.filter(environment=environment, version=version).exists():
         return Verdict.because(
-            "never_live", f"This version was never live in {environment.name}; promote it instead of rolling back."
+            "never_live",
+            f"This version was never live in {environment.name}; promote it instead of rolling back.",
         )
     reasons = []
     current = live_in(environment, version.model)
@@ -211,7 +231,9 @@ def rollback_verdict(*, version: ModelVersion, environment: Environment) -> Verd
     review = newest_decision(version, environment)
     if review is not None and review.state == ReviewState.REVOKED:
         link = reverse("governance:review", args=[review.number])
-        reasons.append(Reason("approval_revoked", f"The approval of review {review.number} was revoked.", link))
+        reasons.append(
+            Reason("approval_revoked", f"The approval of review {review.number} was revoked.", link)
+        )
     return Verdict.refuse(*reasons) if reasons else Verdict.allow(*_doubts(review))
 
 
@@ -222,10 +244,14 @@ def _doubts(review: Review | None) -> list[Reason]:
     standing = standing_of(review)
     doubts = []
     if review.state == ReviewState.STALE or standing.stale:
-        doubts.append(Reason("approval_stale", f"The approval of review {review.number} is stale.", state="stale"))
+        doubts.append(
+            Reason("approval_stale", f"The approval of review {review.number} is stale.", state="stale")
+        )
     if review.state == ReviewState.EXPIRED or standing.expired:
         doubts.append(
-            Reason("approval_expired", f"The approval of review {review.number} has expired.", state="expiring")
+            Reason(
+                "approval_expired", f"The approval of review {review.number} has expired.", state="expiring"
+            )
         )
     return doubts
 

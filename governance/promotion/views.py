@@ -27,6 +27,7 @@ from governance.promotion.live import Live, live_now
 from governance.promotion.models import LivePeriod
 from governance.promotion.queries import (
     gate_of,
+    gate_title,
     live_in,
     promoter_verdict,
     promotions_visible_to,
@@ -65,10 +66,18 @@ def _environments(request: HttpRequest, back: dict[str, Any]) -> dict[str, Any]:
     here = {environment.id: Here(environment) for environment in environments_in_order()}
     for one in live_now(actor):
         here[one.period.environment_id].live.append(one)
-    history, window = window_of(request, promotions_visible_to(actor), order_by=("-number",), size=HISTORY_SHOWN)
+    history, window = window_of(
+        request, promotions_visible_to(actor), order_by=("-number",), size=HISTORY_SHOWN
+    )
     return {
         "places": [
-            (place, [(one, actor.holds(Permission.ROLL_BACK, one.period.version.model.team_id)) for one in place.live])
+            (
+                place,
+                [
+                    (one, actor.holds(Permission.ROLL_BACK, one.period.version.model.team_id))
+                    for one in place.live
+                ],
+            )
             for place in reversed(here.values())
         ],
         "history": history,
@@ -78,7 +87,11 @@ def _environments(request: HttpRequest, back: dict[str, Any]) -> dict[str, Any]:
 
 
 def _back(
-    actor: Actor, model: RegisteredModel, environment: Environment, sent: QueryDict | None = None, kept: str = ""
+    actor: Actor,
+    model: RegisteredModel,
+    environment: Environment,
+    sent: QueryDict | None = None,
+    kept: str = "",
 ) -> dict[str, Any]:
     """What the form to roll back shows: what is live, and what was live before it, newest first."""
     current = live_in(environment, model)
@@ -98,7 +111,9 @@ def _back(
             refused[number] = verdict.sentence()
         lived = f"Was live {day(period.during.lower.date())} to {day(period.during.upper.date())}."
         hints[number] = " ".join([lived, *(note.message for note in verdict.notes)])
-    open_to_all = [str(period.version.number) for period in candidates if str(period.version.number) not in refused]
+    open_to_all = [
+        str(period.version.number) for period in candidates if str(period.version.number) not in refused
+    ]
     form = RollbackForm(
         sent,
         versions=[(str(one.version.number), f"Version {one.version.number}") for one in candidates],
@@ -117,6 +132,7 @@ def _back(
         "current": current,
         "form": form,
         "candidates": candidates,
+        "only": open_to_all[0] if len(open_to_all) == 1 else "",
         "open": bool(permission) and bool(open_to_all),
         "why_not": permission.sentence() if not permission else "",
     }
@@ -161,7 +177,9 @@ def rollback(request: HttpRequest, name: str, slug: str) -> HttpResponseBase:
                 f"Version {promotion.version.number} of {model} is live in {environment.name} again.",
             )
             return redirect_after_post(request, "governance:environments")
-    return render_page(request, "governance/promotion/environments.html", _environments(request, back), status=status)
+    return render_page(
+        request, "governance/promotion/environments.html", _environments(request, back), status=status
+    )
 
 
 @page(Permission.SEE)
@@ -210,6 +228,7 @@ def promotion(request: HttpRequest, name: str, number: int, slug: str) -> HttpRe
         "current": current,
         "is_live": current is not None and current.version_id == version.id,
         "gate": gate,
+        "title": gate_title(gate, environment),
         "standing": gate.standing,
         "form": form,
         "moved": moved,

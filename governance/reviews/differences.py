@@ -256,4 +256,7 @@ def _cards(was: CardRevision | None, now: CardRevision | None) -> tuple[str, str
         for name in sorted({*was.sections, *now.sections})
         if was.sections.get(name) != now.sections.get(name)
     ]
-    return f"revision {was.number}", f"revision {now.number}: {_some(differ)} {'differ' if len(differ) > 1 else 'differs'}"
+    return (
+        f"revision {was.number}",
+        f"revision {now.number}: {_some(differ)} {'differ' if len(differ) > 1 else 'differs'}",
+    )

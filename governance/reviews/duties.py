@@ -38,7 +38,10 @@ def may_sign(
     reasons: list[Reason] = []
     if Role(required.role) not in roles:
         reasons.append(
-            Reason("role_missing", f"“{required.title}” is for a person with the role {required.role} in this team.")
+            Reason(
+                "role_missing",
+                f"“{required.title}” is for a person with the role {required.role} in this team.",
+            )
         )
     else:
         reasons += actor.may(MEANING_PERMISSION[Meaning(required.meaning)], team).reasons
@@ -60,6 +63,9 @@ def may_sign(
         )
     if decision == Decision.APPROVE and any(one.person_id == actor.person for one in signed):
         reasons.append(
-            Reason("one_person_one_sign_off", "You have signed this review already; another person fills the rest.")
+            Reason(
+                "one_person_one_sign_off",
+                "You have signed this review already; another person fills the rest.",
+            )
         )
     return Verdict.refuse(*reasons) if reasons else Verdict.allow()

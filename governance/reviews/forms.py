@@ -38,7 +38,9 @@ class AskForm(PageForm):
     """Ask for a review of a version."""
 
     environment = Opted(label="For which environment")
-    reason = spoken("Why, and what changed", "Reviewers read it first; it stands in the ledger beside your name.")
+    reason = spoken(
+        "Why, and what changed", "Reviewers read it first; it stands in the ledger beside your name."
+    )
     due_on = DayField(label="Due", required=False, help_text="A day, such as 30 Jun 2027.")
 
     def __init__(
@@ -73,7 +75,7 @@ class SignForm(PageForm):
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Proves that it is you. Asked for every signature, valid for this one only.",
+        help_text="Asked for every signature, valid for this one only.",
     )
     seen_digest = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
     seen_parts = forms.CharField(widget=forms.HiddenInput, max_length=2000, required=False)
@@ -82,19 +84,19 @@ class SignForm(PageForm):
         self,
         *args: Any,
         environment: str,
-        requirements: Sequence[tuple[str, str]],
+        places: Mapping[str, str],
         hints: Mapping[str, str],
-        refused: Mapping[str, str],
         refused_decisions: Mapping[str, str],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         decision, requirement = self.fields["decision"], self.fields["requirement"]
         if isinstance(decision, Opted) and isinstance(requirement, Opted):
-            decision.choices = [(value, said.format(environment=environment)) for value, said in self.DECISIONS.items()]
+            decision.choices = [
+                (value, said.format(environment=environment)) for value, said in self.DECISIONS.items()
+            ]
             decision.hints, decision.refused = dict(self.HINTS), dict(refused_decisions)
-            requirement.choices = list(requirements)
-            requirement.hints, requirement.refused = dict(hints), dict(refused)
+            requirement.choices, requirement.hints = list(places.items()), dict(hints)
 
     def seen(self) -> dict[str, str]:
         """The parts of the subject the page showed; empty where the field was tampered with."""

@@ -36,6 +36,11 @@ DECIDED = {
     Decision.REQUEST_CHANGES: ("half", "Asked for changes"),
     Decision.REJECT: ("refused", "Rejected"),
 }
+MOVED = {
+    ReviewState.APPROVED: "the review is approved",
+    ReviewState.REJECTED: "the review is closed as rejected",
+    ReviewState.CHANGES_REQUESTED: "nobody can approve until the changes are answered",
+}
 EVENTS = {
     REVIEW_ANSWERED.name: "answered the requested changes: the review is open again",
     REVIEW_WITHDRAWN.name: "withdrew the review",
@@ -93,7 +98,9 @@ def review_context(
         "met": [one for one in requirements if one.result.state in ("met", "not_applicable")],
         "blocking": len(standing.blocking),
         "lines": lines_of(standing, contributors, actor, offer),
-        "makers": sorted({one.user.full_name for one in version.contributors.select_related("user") if one.user}),
+        "makers": sorted(
+            {one.user.full_name for one in version.contributors.select_related("user") if one.user}
+        ),
         "said": _conversation(actor, review),
         "offer": offer,
         "form": form or (sign_form(standing, offer) if offer.open else None),
@@ -133,15 +140,15 @@ def _parts(standing: Standing) -> list[tuple[str, str, str, str]]:
         (f"Version {version.number}", version.digest, reverse("registry:version", args=where), ""),
         (
             f"Evidence, evaluation {evidence.number}" if evidence else "Evidence",
-            evidence.results_digest if evidence else parts["evidence"],
+            evidence.results_digest if evidence else "",
             reverse("governance:evaluation", args=[*where, evidence.number]) if evidence else "",
-            "" if evidence else "none yet",
+            "" if evidence else "nobody evaluated the version",
         ),
         (
             f"Card, revision {card.number}" if card else "Card",
-            card.digest if card else parts["card"],
+            card.digest if card else "",
             reverse("governance:card", args=where),
-            "" if card else "none yet",
+            "" if card else "nobody wrote it",
         ),
         ("Lineage", parts["lineage"], reverse("registry:version-lineage", args=where), ""),
         ("Contributors", parts["contributors"], "", ""),
@@ -156,7 +163,15 @@ def _parts(standing: Standing) -> list[tuple[str, str, str, str]]:
 
 def _conversation(actor: Actor, review: Review) -> list[Said]:
     """Who asked, what was said, signed and done, oldest first."""
-    said = [Said("remark", review.requested_by_label, review.created_at, review.reason, as_what="asked for this review")]
+    said = [
+        Said(
+            "remark",
+            review.requested_by_label,
+            review.created_at,
+            review.reason,
+            as_what="asked for this review",
+        )
+    ]
     said += [
         Said("remark", remark.author_label, remark.created_at, remark.body)
         for remark in review.remarks.order_by("created_at", "id")
@@ -172,11 +187,23 @@ def _conversation(actor: Actor, review: Review) -> list[Said]:
         verb = entry.leaf["verb"]
         if verb in EVENTS:
             said.append(
-                Said("did", names[entry.id], entry.recorded_at, entry.personal.get("reason", ""), as_what=EVENTS[verb])
+                Said(
+                    "did",
+                    names[entry.id],
+                    entry.recorded_at,
+                    entry.personal.get("reason", ""),
+                    as_what=EVENTS[verb],
+                )
             )
         elif verb == REVIEW_DECIDED.name:
-            state = STATES[ReviewState(entry.leaf["data"]["after"]["state"])]
-            said.append(Said("did", "", entry.recorded_at, status=state, as_what="With that, the review is"))
+            said.append(
+                Said(
+                    "did",
+                    "",
+                    entry.recorded_at,
+                    as_what=f"With that, {MOVED[entry.leaf['data']['after']['state']]}",
+                )
+            )
     return sorted(said, key=lambda one: one.at)
 
 

@@ -7,12 +7,18 @@ from typing import Any
 from django.urls import reverse
 
 from countersign.ledger.presenters import Link, Sentence, sentence
-from governance.reviews.models import Decision, Review
+from governance.reviews.models import Decision, Review, ReviewState
 
 DECISION_WORDS = {
     Decision.APPROVE: "signed",
     Decision.REQUEST_CHANGES: "asked for changes in",
     Decision.REJECT: "rejected",
+}
+
+DECIDED_WORDS = {
+    ReviewState.APPROVED: ("gave the last sign-off: ", " is approved"),
+    ReviewState.REJECTED: ("closed ", " as rejected"),
+    ReviewState.CHANGES_REQUESTED: ("held up ", " until changes are answered"),
 }
 
 
@@ -22,7 +28,11 @@ def _review(number: int) -> Link:
 
 def _about(leaf: dict[str, Any]) -> tuple[str | Link, ...]:
     state = leaf["data"]["after"]
-    review = Review.objects.filter(id=leaf["subject"]["ref"]).select_related("version__model", "environment").first()
+    review = (
+        Review.objects.filter(id=leaf["subject"]["ref"])
+        .select_related("version__model", "environment")
+        .first()
+    )
     if review is None:
         return (_review(state["number"]),)
     return (_review(review.number), f" of {review.version} for {review.environment.name}")
@@ -36,8 +46,9 @@ def requested(leaf: dict[str, Any]) -> Sentence:
 
 @sentence("governance.review.decided")
 def decided(leaf: dict[str, Any]) -> Sentence:
-    """“… with that, review 62 … is approved”."""
-    return Sentence.of("with that, ", *_about(leaf), f" is {leaf['data']['after']['state'].replace('_', ' ')}")
+    """“… gave the last sign-off: review 62 … is approved”."""
+    before, after = DECIDED_WORDS[ReviewState(leaf["data"]["after"]["state"])]
+    return Sentence.of(before, *_about(leaf), after)
 
 
 @sentence("governance.review.answered")
@@ -80,4 +91,6 @@ def remarked(leaf: dict[str, Any]) -> Sentence:
     """“… remarked in review 62: “…””."""
     body = leaf["personal"]["body"]
     short = body if len(body) <= 200 else f"{body[:199]}…"
-    return Sentence.of("remarked in ", _review(leaf["data"]["after"]["details"]["review_number"]), f": “{short}”")
+    return Sentence.of(
+        "remarked in ", _review(leaf["data"]["after"]["details"]["review_number"]), f": “{short}”"
+    )

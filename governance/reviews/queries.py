@@ -46,7 +46,9 @@ class Standing:
     @cached_property
     def requirements(self) -> list[RequirementResult]:
         """The requirements of the policy judged on the present evidence and card, failures first."""
-        return judge(version=self.review.version, document=self.policy, evaluation=self.evidence, card=self.card)
+        return judge(
+            version=self.review.version, document=self.policy, evaluation=self.evidence, card=self.card
+        )
 
     @property
     def blocking(self) -> list[RequirementResult]:
@@ -169,7 +171,9 @@ def approvals_that_count(given: Sequence[SignOff]) -> list[SignOff]:
 
 def reviews_visible_to(actor: Actor) -> QuerySet[Review]:
     """Reviews of models the actor may see, newest first."""
-    return with_their_rows(Review.objects.filter(version__model__in=models_visible_to(actor))).order_by("-number")
+    return with_their_rows(Review.objects.filter(version__model__in=models_visible_to(actor))).order_by(
+        "-number"
+    )
 
 
 def with_their_rows(reviews: QuerySet[Review]) -> QuerySet[Review]:
@@ -181,7 +185,9 @@ def with_their_rows(reviews: QuerySet[Review]) -> QuerySet[Review]:
 
 def newest_review(version: ModelVersion, environment: Environment) -> Review | None:
     """The latest review of the version for the environment that was not withdrawn."""
-    reviews = Review.objects.filter(version=version, environment=environment).exclude(state=ReviewState.WITHDRAWN)
+    reviews = Review.objects.filter(version=version, environment=environment).exclude(
+        state=ReviewState.WITHDRAWN
+    )
     return with_their_rows(reviews).order_by("-number").first()
 
 

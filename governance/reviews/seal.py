@@ -15,7 +15,7 @@ from django.http import QueryDict
 from countersign.accounts.queries import holding_now
 from countersign.actors import Actor
 from countersign.permissions import Role
-from countersign.verdicts import Reason
+from countersign.verdicts import Reason, Verdict
 from countersign.web.formats import plural
 from governance.policies.document import RequiredSignOff
 from governance.reviews.duties import may_sign
@@ -34,57 +34,71 @@ NAMES_SHOWN = 2
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one person may sign now. `reasons` say why nothing, where `open` is false; `refused` and `hints` are
-    about required sign-offs by key, `refused_decisions` about decisions; `approvable` are the keys of required
-    sign-offs they may fill with an approval."""
+    """What one person may sign now. `reasons` say why nothing, where `open` is false; `places` are the required
+    sign-offs in whose place they may decide, by key, with what the seal calls each; `approvable` those they may
+    fill with an approval; `refused_decisions` say why a decision is closed to them."""
 
     open: bool
     reasons: list[Reason]
-    refused: dict[str, str]
+    places: dict[str, str]
     hints: dict[str, str]
-    refused_decisions: dict[str, str]
     approvable: list[str]
+    refused_decisions: dict[str, str]
     mine: list[SignOff]
 
 
 def offer_to(actor: Actor, standing: Standing, contributors: set[UUID]) -> Offer:
     """What the seal offers this actor. Judges the requirements only where an approval is else open to them."""
     review = standing.review
-    signed = [slot.signed for slot in standing.slots if slot.signed]
-    refused: dict[str, str] = {}
+    places: dict[str, str] = {}
     hints: dict[str, str] = {}
     reasons: dict[str, Reason] = {}
-    approvable: list[str] = []
+    approvable = approvable_by(actor, standing, contributors)
     for slot in standing.slots:
-        key = slot.required.key
-        asked: dict[str, Any] = {
-            "actor": actor,
-            "team": review.version.model.team_id,
-            "required": slot.required,
-            "contributors": contributors,
-            "signed": signed,
-        }
-        objection = may_sign(**asked, decision=Decision.REJECT)
-        approval = may_sign(**asked, decision=Decision.APPROVE)
-        hints[key] = f"Meaning: {slot.required.meaning}."
+        required = slot.required
+        objection = _asked(actor, standing, contributors, slot, Decision.REJECT)
         if not objection:
-            refused[key] = objection.sentence()
             reasons |= {reason.message: reason for reason in objection.reasons}
-        elif slot.signed is not None:
-            hints[key] = f"Filled by {slot.signed.printed_name}. You may still object."
-        elif not approval:
-            hints[key] = f"{approval.sentence()} You may still object."
-        else:
-            approvable.append(key)
-    able = len(refused) < len(standing.slots)
+            continue
+        places[required.key] = required.title
+        hints[required.key] = f"Meaning: {required.meaning}."
+        if slot.signed is not None:
+            hints[required.key] += f" Filled by {slot.signed.printed_name}; you may object."
+        elif required.key not in approvable:
+            hints[required.key] += " You may object."
+    is_open = review.live and bool(places)
     return Offer(
-        open=review.live and able,
+        open=is_open,
         reasons=list(reasons.values()),
-        refused=refused,
+        places=places,
         hints=hints,
-        refused_decisions=_refused_decisions(standing, approvable) if review.live and able else {},
         approvable=approvable,
-        mine=[one for one in signed if one.person_id == actor.person],
+        refused_decisions=_refused_decisions(standing, approvable) if is_open else {},
+        mine=[
+            slot.signed for slot in standing.slots if slot.signed and slot.signed.person_id == actor.person
+        ],
+    )
+
+
+def approvable_by(actor: Actor, standing: Standing, contributors: set[UUID]) -> list[str]:
+    """The required sign-offs, by key, that the actor may fill with an approval as far as duties go."""
+    return [
+        slot.required.key
+        for slot in standing.slots
+        if slot.signed is None and _asked(actor, standing, contributors, slot, Decision.APPROVE)
+    ]
+
+
+def _asked(
+    actor: Actor, standing: Standing, contributors: set[UUID], slot: Slot, decision: Decision
+) -> Verdict:
+    return may_sign(
+        actor=actor,
+        team=standing.review.version.model.team_id,
+        required=slot.required,
+        contributors=contributors,
+        signed=[one.signed for one in standing.slots if one.signed],
+        decision=decision,
     )
 
 
@@ -102,16 +116,16 @@ def _refused_decisions(standing: Standing, approvable: list[str]) -> dict[str, s
     return {}
 
 
-def sign_form(standing: Standing, offer: Offer, sent: QueryDict | None = None, kept: Mapping[str, Any] = {}) -> SignForm:
+def sign_form(
+    standing: Standing, offer: Offer, sent: QueryDict | None = None, kept: Mapping[str, Any] = {}
+) -> SignForm:
     """The form of the seal, bound to what was `sent`, or fresh with what was `kept` of an earlier try."""
-    able = [slot.required.key for slot in standing.slots if slot.required.key not in offer.refused]
-    first = next(iter(offer.approvable or able), "")
+    first = next(iter(offer.approvable or offer.places), "")
     return SignForm(
         sent,
         environment=standing.review.environment.name.lower(),
-        requirements=[(slot.required.key, slot.required.title) for slot in standing.slots],
+        places=offer.places,
         hints=offer.hints,
-        refused=offer.refused,
         refused_decisions=offer.refused_decisions,
         initial={
             "requirement": first,
@@ -138,7 +152,9 @@ def lines_of(standing: Standing, contributors: set[UUID], actor: Actor, offer: O
     team = standing.review.version.model.team
     roles: dict[UUID, set[str]] = {}
     names: dict[UUID, str] = {}
-    held = holding_now().filter(Q(team=team) | Q(team__isnull=True), user__is_active=True).select_related("user")
+    held = (
+        holding_now().filter(Q(team=team) | Q(team__isnull=True), user__is_active=True).select_related("user")
+    )
     for membership in held.order_by("user__full_name"):
         roles.setdefault(membership.user_id, set()).add(membership.role)
         names[membership.user_id] = membership.user.full_name
@@ -180,5 +196,4 @@ def _some(names: list[str], *, with_you: bool) -> str:
 
 
 def _what_moved(standing: Standing, sign_off: SignOff) -> str:
-    moved = [name for name in standing.subject.moved_since(sign_off.subject_parts)]
-    return ", ".join(moved) + " changed since"
+    return ", ".join(standing.subject.moved_since(sign_off.subject_parts)) + " changed since"

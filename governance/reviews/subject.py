@@ -69,7 +69,9 @@ def ingredients_of(versions: Sequence[ModelVersion], *, results: bool) -> Ingred
     )
     if not results:
         evidence = evidence.defer("results", "circumstances")
-    cards = CardRevision.objects.filter(version__in=versions).order_by("version", "-number").distinct("version")
+    cards = (
+        CardRevision.objects.filter(version__in=versions).order_by("version", "-number").distinct("version")
+    )
     profiles = ModelProfile.objects.filter(model__in={version.model_id for version in versions})
     return Ingredients(
         evidence={(one.version_id, one.suite): one for one in evidence},
@@ -99,7 +101,9 @@ def subject_from(
     policy = document_of(revision)
     evidence = found.evidence.get((version.id, policy.suite))
     results = (
-        {f"{policy.suite}/{evidence.dataset_version.digest}": f"sha256:{evidence.results_digest}"} if evidence else {}
+        {f"{policy.suite}/{evidence.dataset_version.digest}": f"sha256:{evidence.results_digest}"}
+        if evidence
+        else {}
     )
     card = found.cards.get(version.id)
     profile = found.profiles.get(version.model_id)
@@ -122,7 +126,9 @@ def subject_from(
 def parts_of(document: Mapping[str, Any]) -> dict[str, str]:
     """The digest of each named part of a subject's document; `offline/verify.py` makes them the same way."""
     return {
-        "artifact": _digest([document["model"], document["version"], document["manifest"], document["signature"]]),
+        "artifact": _digest(
+            [document["model"], document["version"], document["manifest"], document["signature"]]
+        ),
         "evidence": _digest(document["results"]),
         "card": _digest(document["card"]),
         "lineage": _digest(document["lineage"]),

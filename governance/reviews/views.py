@@ -130,7 +130,10 @@ def sign(request: HttpRequest, number: int) -> HttpResponseBase:
         return _moved(request, review, form, standing.moved_sentence(form.seen()))
     if not valid:
         return render_page(
-            request, TEMPLATE, review_context(request, review, standing=standing, offer=offer, form=form), status=422
+            request,
+            TEMPLATE,
+            review_context(request, review, standing=standing, offer=offer, form=form),
+            status=422,
         )
     try:
         signature = _signed(actor, review, form)
@@ -139,7 +142,10 @@ def sign(request: HttpRequest, number: int) -> HttpResponseBase:
     except Invalid as error:
         take_errors(form, error)
         return render_page(
-            request, TEMPLATE, review_context(request, review, standing=standing, offer=offer, form=form), status=422
+            request,
+            TEMPLATE,
+            review_context(request, review, standing=standing, offer=offer, form=form),
+            status=422,
         )
     except Refused as error:
         refusals.record(actor, error.verdict, attempted=f"sign review {number}")
@@ -151,7 +157,10 @@ def sign(request: HttpRequest, number: int) -> HttpResponseBase:
                 form.add_error(None, reason.message)
             status = error.status
         return render_page(
-            request, TEMPLATE, review_context(request, review, standing=standing, offer=offer, form=form), status=status
+            request,
+            TEMPLATE,
+            review_context(request, review, standing=standing, offer=offer, form=form),
+            status=status,
         )
     review.refresh_from_db(fields=["state"])
     messages.success(
@@ -208,7 +217,9 @@ def remark(request: HttpRequest, number: int) -> HttpResponseBase:
         Permission.COMMENT,
         "remark_form",
         form,
-        lambda review, actor: add_remark(review=review, body=form.cleaned_data["body"], anchor="", actor=actor),
+        lambda review, actor: add_remark(
+            review=review, body=form.cleaned_data["body"], anchor="", actor=actor
+        ),
         "#conversation",
     )
 
@@ -349,7 +360,10 @@ def _why_not(version: ModelVersion, environments: list[Environment]) -> dict[str
     """Environments no review can be asked for now, with the reason."""
     profile = profile_of(version.model)
     if profile is None:
-        return {one.slug: "The model has no risk tier yet. Its owner sets one on the model's page." for one in environments}
+        return {
+            one.slug: "The model has no risk tier yet. Its owner sets one on the model's page."
+            for one in environments
+        }
     live = {
         review.environment_id: review.number
         for review in Review.objects.filter(version=version, state__in=LIVE)
