@@ -9,8 +9,10 @@ since that costs seconds. Tests of the job itself run real models in the sandbox
 
 from __future__ import annotations
 
+import html
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,23 +23,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
+from countersign import clock
 from countersign.accounts.models import Team, User
 from countersign.actors import Actor
 from countersign.jobs import runner
 from countersign.jobs.handlers import JobContext, JobFailed
 from countersign.jobs.models import JobState
 from countersign.permissions import Role
-from governance.environments.actions import create_environment
 from governance.environments.models import Environment
 from governance.evaluation.actions import record_results, request_evaluation
 from governance.evaluation.measures import measure_binary
 from governance.evaluation.models import Evaluation
+from governance.policies.models import PolicyRevision
 from governance.profiles.actions import set_profile
+from governance.promotion.actions import promote
+from governance.reviews.actions import request_review, sign_off
+from governance.reviews.queries import standing_of
 from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import DatasetVersion
 from registry.versions.models import ModelVersion, RegisteredModel
 from tests.factories import registry as make
+from tests.factories.governance import AUC, make_policy, policy_text
 from tests.factories.people import actor_for, make_team, make_user
 
 DESCRIPTOR = Descriptor(
@@ -86,11 +94,78 @@ def credit_world(*, name: str = "credit-default", tier: str | None = None) -> Wo
     return World(team, user, maker, model, version, data)
 
 
-def make_production() -> Environment:
-    """The environment at the end of a model's journey."""
-    return create_environment(
-        name="Production", slug="production", position=30, alias="production", actor=Actor.system()
+NO_BOUND = {key: value for key, value in AUC.items() if key != "bound"}
+RULES: tuple[dict[str, Any], ...] = (
+    {**AUC, "limit": 0.6},
+    {
+        **AUC,
+        "id": "calibration",
+        "title": "Scores are honest",
+        "path": "metrics.calibration_error",
+        "bound": "ci_high",
+        "op": "<=",
+        "limit": 0.2,
+    },
+    {
+        **AUC,
+        "id": "ratio",
+        "title": "No group is passed over",
+        "each": "fairness",
+        "path": "selection_rate_ratio",
+        "limit": 0.8,
+    },
+    {
+        **NO_BOUND,
+        "id": "gap",
+        "title": "Finds all alike",
+        "each": "fairness[attribute=sex]",
+        "path": "true_positive_rate_gap",
+        "op": "<=",
+        "limit": 0.9,
+    },
+    {**AUC, "id": "in-groups", "title": "Ranks every group", "each": "groups", "limit": 0.2},
+    {**NO_BOUND, "id": "isolation", "title": "Isolated", "path": "circumstances.isolation_level", "limit": 2},
+)
+
+
+def make_limits(
+    *, tier: str = "medium", rules: Sequence[dict[str, Any]] = RULES, **changes: Any
+) -> PolicyRevision:
+    """A policy for production with a limit of every kind that pages draw; `changes` as in `policy_text`."""
+    named = {"policy": f"{tier.capitalize()} tier, production", "risk_tier": tier}
+    return make_policy(policy_text(rules=rules, **(named | changes)))
+
+
+def go_live(world: World, version: ModelVersion, environment: Environment) -> None:
+    """Review, sign and promote a version, by the people it takes."""
+    approver = actor_for(world.user(Role.APPROVER, full_name="Arun Approver"))
+    review = request_review(
+        version=version, environment=environment, reason="Good.", due_on=None, actor=world.maker
     )
+    sign_off(
+        review=review,
+        requirement="approval",
+        decision="approve",
+        seen_digest=standing_of(review).subject.digest,
+        reason="Read.",
+        reauthenticated_at=clock.now(),
+        method="password",
+        actor=approver,
+    )
+    promote(version=version, environment=environment, reason="Best so far.", actor=world.maker)
+
+
+def browser(user: User) -> Client:
+    """A browser in which this person is signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def text_of(response: Any) -> str:
+    """The words of a page, without tags and with single spaces."""
+    body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", response.content.decode(), flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
 def parquet(columns: dict[str, Any]) -> bytes:
@@ -208,6 +283,11 @@ CIRCUMSTANCES: dict[str, Any] = {
     "log_bytes": 0,
     "strays": 0,
 }
+
+
+def ask(world: World) -> Evaluation:
+    """An evaluation of the world's version that waits for a worker."""
+    return request_evaluation(version=world.version, dataset_version=world.data, actor=world.maker)
 
 
 def make_evidence(
