@@ -79,6 +79,7 @@ def card_edit(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     newest, tier = newest_revision(version), _tier(version)
     form = CardForm(request.POST if request.method == "POST" else None, card=newest, tier=tier)
     status, lost = 200, None
+    contested: dict[str, str] = {}
     if form.is_bound:
         status = 422
         if form.is_valid():
@@ -94,7 +95,7 @@ def card_edit(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
             except Conflict as conflict:
                 status, lost = conflict.status, conflict
                 newest = newest_revision(version)
-                form = _from_there(request, newest, tier)
+                form, contested = _from_there(request, version, newest, tier)
             except CountersignError as error:
                 status = error.status
                 take_errors(form, error)
@@ -107,7 +108,7 @@ def card_edit(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
         "tier": tier,
         "newest": newest,
         "lost": lost,
-        "theirs": _theirs(form, newest) if lost else {},
+        "contested": [(WRITTEN[name], text) for name, text in contested.items()],
         "signed": _signed_reviews(version),
         "nothing_saved": status != 200,
     }
@@ -185,21 +186,29 @@ def _with_changes(revisions: list[CardRevision]) -> list[tuple[CardRevision, lis
     return listed[:REVISIONS_SHOWN]
 
 
-def _from_there(request: HttpRequest, newest: CardRevision | None, tier: str | None) -> CardForm:
-    """The form as it was typed, to be saved on top of what somebody else saved meanwhile."""
+def _from_there(
+    request: HttpRequest, version: ModelVersion, newest: CardRevision | None, tier: str | None
+) -> tuple[CardForm, dict[str, str]]:
+    """The form to be saved on top of what somebody else saved meanwhile: sections the writer did not touch hold
+    the newest text, those they did stay as typed. Also the newest texts of sections that both changed."""
     typed = request.POST.copy()
+    number = typed.get("base_revision", "")
+    base = revisions_of(version).filter(number=int(number)).first() if number.isdecimal() else None
+    before, theirs = (revision.sections if revision else {} for revision in (base, newest))
+    contested = {}
+    for name in WRITTEN:
+        mine, was, now = _plain(typed.get(name, "")), before.get(name, ""), theirs.get(name, "")
+        if mine == was:
+            typed[name] = now
+        elif now not in (was, mine):
+            contested[name] = now
     typed["base_revision"] = str(newest.number) if newest else ""
-    return CardForm(typed, card=newest, tier=tier)
+    return CardForm(typed, card=newest, tier=tier), contested
 
 
-def _theirs(form: CardForm, newest: CardRevision | None) -> dict[str, str]:
-    """What the newest revision says in the sections where it differs from what was typed."""
-    texts = newest.sections if newest else {}
-    return {
-        name: texts.get(name, "")
-        for name in WRITTEN
-        if texts.get(name, "").split() != form.data.get(name, "").split()
-    }
+def _plain(text: str) -> str:
+    """A text as it is kept: browsers send CR LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _signed_reviews(version: ModelVersion) -> list[Any]:
