@@ -172,6 +172,7 @@ def sign_offs(versions: Sequence[ModelVersion]) -> dict[UUID, SafeString]:
 PANELS = "governance/panels"
 register(page="registry.version", panel=Panel("gates", 10, "main", f"{PANELS}/gates.html", gates))
 register(page="registry.version", panel=Panel("acts", 10, "head", f"{PANELS}/acts.html", acts))
+register(page="registry.version", panel=Panel("decision", 10, "aside", f"{PANELS}/decision.html", decision))
 register(
     page="registry.version", panel=Panel("production", 20, "aside", f"{PANELS}/production.html", production)
 )

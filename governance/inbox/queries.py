@@ -81,19 +81,22 @@ def _signable(actor: Actor) -> list[Standing]:
 
 def _to_answer(actor: Actor) -> QuerySet[Review]:
     """Reviews the actor asked for, or a service account they answer for, in which changes were requested."""
+    if actor.ref is None:
+        return Review.objects.none()
     answered_for = ServiceAccount.objects.filter(responsible=actor.person).values("pk")
     mine = Q(requested_by=actor.ref) | Q(requested_by__in=answered_for)
     return reviews_visible_to(actor).filter(mine, state=ReviewState.CHANGES_REQUESTED)
 
 
 def waiting_count(actor: Actor) -> int:
-    """How many reviews wait for the actor's signature or answer; for the top bar of every page."""
-    return len(_signable(actor)) + (_to_answer(actor).count() if actor.ref is not None else 0)
+    """How many lines the inbox has, for the top bar of every page: it costs a few queries where something may
+    wait, whatever their number."""
+    return len(_signable(actor)) + _to_answer(actor).count() + len(_promotable(actor)) + _failed(actor).count()
 
 
 def tasks_of(actor: Actor) -> list[Task]:
     """What waits for the actor, by age, oldest first."""
-    tasks = [*_signing(actor), *_answering(actor), *_to_promote(actor), *_failed(actor)]
+    tasks = [*_signing(actor), *_answering(actor), *_promoting(actor), *_failing(actor)]
     return sorted(tasks, key=lambda task: task.since)
 
 
@@ -122,8 +125,6 @@ def _signing(actor: Actor) -> list[Task]:
 
 
 def _answering(actor: Actor) -> list[Task]:
-    if actor.ref is None:
-        return []
     return [
         _of_review(
             standing,
@@ -136,32 +137,34 @@ def _answering(actor: Actor) -> list[Task]:
     ]
 
 
-def _to_promote(actor: Actor) -> list[Task]:
+def _promotable(actor: Actor) -> list[Standing]:
+    """Approvals that still hold and were never carried out, in teams where the actor may promote."""
     teams = actor.teams_with(Permission.PROMOTE)
-    if teams == frozenset():
+    if actor.ref is None or teams == frozenset():
         return []
     approved = reviews_visible_to(actor).filter(state=ReviewState.APPROVED, promotions__isnull=True)
     if teams is not None:
         approved = approved.filter(version__model__team__in=teams)
-    return [
-        _of_review(
-            standing,
-            icon="to",
-            tone="ink",
-            title=f"Promote {standing.review.version} to {standing.review.environment.name.lower()}",
-            remark="Approved; it is not live yet.",
-            url=reverse(
-                "governance:promote",
-                args=[
-                    standing.review.version.model.name,
-                    standing.review.version.number,
-                    standing.review.environment.slug,
-                ],
-            ),
+    reviews = list(approved[:SHOWN])
+    standings = standings_of(reviews, results=False) if reviews else []
+    return [standing for standing in standings if not standing.stale and not standing.expired]
+
+
+def _promoting(actor: Actor) -> list[Task]:
+    tasks = []
+    for standing in _promotable(actor):
+        version, environment = standing.review.version, standing.review.environment
+        tasks.append(
+            _of_review(
+                standing,
+                icon="to",
+                tone="ink",
+                title=f"Promote {version} to {environment.name.lower()}",
+                remark="Approved; it is not live yet.",
+                url=reverse("governance:promote", args=[version.model.name, version.number, environment.slug]),
+            )
         )
-        for standing in standings_of(list(approved[:SHOWN]), results=False)
-        if not standing.stale and not standing.expired
-    ]
+    return tasks
 
 
 def _of_review(
@@ -182,9 +185,13 @@ def _of_review(
     )
 
 
-def _failed(actor: Actor) -> list[Task]:
+def _failed(actor: Actor) -> QuerySet[Job]:
+    """The actor's own jobs that failed lately."""
     since = clock.now() - FAILED_FOR
-    mine = failed_jobs(actor).filter(actor_kind=actor.kind, actor_ref=actor.ref, ended_at__gte=since)[:SHOWN]
+    return failed_jobs(actor).filter(actor_kind=actor.kind, actor_ref=actor.ref, ended_at__gte=since)
+
+
+def _failing(actor: Actor) -> list[Task]:
     return [
         Task(
             icon="refuse",
@@ -194,7 +201,7 @@ def _failed(actor: Actor) -> list[Task]:
             since=job.ended_at or job.created_at,
             remark=job.failure,
         )
-        for job in mine
+        for job in _failed(actor)[:SHOWN]
     ]
 
 

@@ -98,7 +98,4 @@ def drawn(result: RequirementResult) -> SafeString | None:
 
 
 def _number(text: Any) -> float | None:
-    try:
-        return float(text) if isinstance(text, str) else None
-    except ValueError:  # a word, such as a scan's verdict
-        return None
+    return float(text) if isinstance(text, str) else None

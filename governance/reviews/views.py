@@ -23,7 +23,10 @@ from countersign.web.paging import window_of
 from countersign.web.render import redirect_after_post, render_page
 from governance.environments.models import Environment
 from governance.environments.queries import environment_of, environments_in_order
+from governance.policies.document import PolicyDocument
+from governance.policies.models import PolicyRevision
 from governance.policies.queries import policy_in_force
+from governance.policies.rules import document_of
 from governance.profiles.queries import profile_of
 from governance.reviews.access import get_review
 from governance.reviews.actions import (
@@ -338,7 +341,13 @@ def ask(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
                     form.add_error(None, reason.message)
             else:
                 return redirect_after_post(request, "governance:review", review.number)
-    context = {"version": version, "model": version.model, "form": form, "moved": moved}
+    context = {
+        "version": version,
+        "model": version.model,
+        "form": form,
+        "moved": moved,
+        "policies": _policies(version, environments),
+    }
     return render_page(request, "governance/reviews/ask.html", context, status=status)
 
 
@@ -354,6 +363,15 @@ def ask_form(version: ModelVersion, environments: list[Environment], request: Ht
         refused=refused,
         initial={"environment": wanted if wanted in able else next(iter(reversed(able)), "")},
     )
+
+
+def _policies(
+    version: ModelVersion, environments: list[Environment]
+) -> list[tuple[Environment, PolicyRevision, PolicyDocument]]:
+    """The policies in force for the model's tier, by environment."""
+    profile = profile_of(version.model)
+    revisions = [(one, policy_in_force(profile.risk_tier, one)) for one in environments] if profile else []
+    return [(one, revision, document_of(revision)) for one, revision in revisions if revision]
 
 
 def _why_not(version: ModelVersion, environments: list[Environment]) -> dict[str, str]:
