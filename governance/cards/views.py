@@ -173,7 +173,9 @@ def _estimate(row: MeasuredRow) -> dict[str, Any]:
 
 def _with_changes(revisions: list[CardRevision]) -> list[tuple[CardRevision, list[str]]]:
     """Each revision with the titles of the sections it changed; the last of the list is only compared with."""
-    pairs = zip(revisions, [*revisions[1:], None], strict=True)
+    pairs = zip(
+        revisions, [*revisions[1:], None], strict=False
+    )  # one more than there are, unless there is none
     listed = []
     for revision, before in pairs:
         texts = before.sections if before else {}

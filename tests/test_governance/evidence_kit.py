@@ -76,15 +76,17 @@ class World:
         return make_user(full_name=full_name, roles=[(role, self.team) for role in roles])
 
 
-def credit_world(*, name: str = "credit-default", tier: str | None = None) -> World:
-    """The world; `tier` gives the model its risk tier."""
-    team = make_team("Risk")
-    user = make_user("mara", full_name="Mara Maker", roles=[(Role.CONTRIBUTOR, team), (Role.OWNER, team)])
+def credit_world(*, name: str = "credit-default", tier: str | None = None, people: str = "mara") -> World:
+    """The world; `tier` gives the model its risk tier, `people` tells the maker of a second world apart."""
+    team = make_team(f"Risk {people}")
+    user = make_user(
+        people, full_name=f"{people.capitalize()} Maker", roles=[(Role.CONTRIBUTOR, team), (Role.OWNER, team)]
+    )
     maker = actor_for(user, via="rest")
     model = make.make_model(team, actor=maker, name=name)
     version = make.make_version(model, actor=maker)
     data = make.make_dataset_version(
-        make.make_dataset(team, actor=maker, name="holdout"),
+        make.make_dataset(team, actor=maker, name="holdout" if people == "mara" else f"holdout-{people}"),
         actor=maker,
         content=labelled_parquet(),
         descriptor=DESCRIPTOR,
