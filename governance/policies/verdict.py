@@ -294,8 +294,11 @@ def _card_complete(
     state: State = "not_met" if missing else "met"
     counted = f"{len(sections) - len(missing)} of {plural(len(sections), 'required section')}"
     if missing:
-        named = "; ".join(f"{one.section.title} ({one.absence})" for one in missing)
-        message = f"The model card is complete in {counted}. Open: {named}."
+        by_absence: dict[str, list[str]] = {}
+        for one in missing:
+            by_absence.setdefault(str(one.absence), []).append(one.section.title)
+        named = ". ".join(f"{word.capitalize()}: {'; '.join(titles)}" for word, titles in by_absence.items())
+        message = f"The model card is complete in {counted}. {named}."
     else:
         message = f"The model card is complete in {counted}, as of revision {card.number if card else 0}."
     return RequirementResult(

@@ -76,7 +76,7 @@ class SignOffSerializer(serializers.ModelSerializer[SignOff]):
         read_only_fields = fields
 
 
-class RequirementSerializer(serializers.Serializer[Any]):
+class JudgedRequirementSerializer(serializers.Serializer[Any]):
     """One requirement of the policy and how it stands."""
 
     rule = serializers.CharField(source="rule_id")
@@ -107,7 +107,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     subject = serializers.DictField(source="subject.document")
     stale = serializers.BooleanField()
     expired = serializers.BooleanField()
-    requirements = RequirementSerializer(many=True)
+    requirements = JudgedRequirementSerializer(many=True)
     sign_offs = SlotSerializer(source="slots", many=True)
 
 

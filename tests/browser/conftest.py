@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.stack import Stack
 from tests.test_stack.conftest import Told, told  # noqa: F401  the fixture
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+
+expect.set_options(timeout=15_000)  # two cores do everything at once here
 
 SignIn = Callable[..., Page]
 

@@ -76,7 +76,7 @@ def trail_page(request: HttpRequest) -> HttpResponse:
     valid = not form.is_bound or form.is_valid()
     filters = form.filters() if form.is_bound and valid else Filters()
     checkpoints = list(Checkpoint.objects.order_by("-size")[:SHOWN_CHECKPOINTS])
-    context = {
+    context: dict[str, Any] = {
         "form": form,
         "verbs": [verb.name for verb in verbs.all_verbs()],
         "filters": _chips(request),
@@ -85,8 +85,9 @@ def trail_page(request: HttpRequest) -> HttpResponse:
         "newest": checkpoints[0] if checkpoints else None,
         "tree": queries.tree(),
         "lag": queries.lag_seconds(),
-        **trail(actor=actor, filters=filters, cursor=request.GET.get("cursor")),
     }
+    if valid:
+        context |= trail(actor=actor, filters=filters, cursor=request.GET.get("cursor"))
     return render_page(request, "ledger/trail.html", context, status=200 if valid else 422)
 
 
