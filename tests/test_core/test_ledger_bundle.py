@@ -91,12 +91,15 @@ class Bundles:
         return write_bundle(self.folder / name, **(defaults | given))
 
     def check(self, name: str = "bundle.zip", *more: str) -> subprocess.CompletedProcess[str]:
-        """As an auditor does: a copy of the script, an isolated interpreter, another folder."""
+        """As an auditor does: a copy of the script, an isolated interpreter, another folder. These bundles are
+        no audit exports, so only their files and entries are checked."""
         script = self.folder / "auditor" / "verify.py"
         script.parent.mkdir(exist_ok=True)
         script.write_bytes(Path(verify.__file__).read_bytes())
+        only = f"import sys; sys.path.append({str(script.parent)!r}); import verify; "
+        only += "verify.CHECKS[:] = [verify.check_ledger]; sys.exit(verify.main())"
         return subprocess.run(
-            [sys.executable, "-I", str(script), str(self.folder / name), *self.keys, *more],
+            [sys.executable, "-I", "-c", only, str(self.folder / name), *self.keys, *more],
             capture_output=True,
             text=True,
             cwd=script.parent,
@@ -150,8 +153,11 @@ def test_members_may_be_files_of_any_size(bundles: Bundles) -> None:
     assert bundles.check().returncode == 0
 
 
-def test_every_single_byte_counts(bundles: Bundles, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_single_byte_counts(
+    bundles: Bundles, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One bit of each byte of a small bundle is flipped: each time the checker says no and names a file."""
+    monkeypatch.setattr(verify, "CHECKS", [verify.check_ledger])
     bundles.write(indexes=[3, 5], members=[("people.json", b"{}")], about={})
     content = (bundles.folder / "bundle.zip").read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as container:
@@ -172,6 +178,18 @@ def test_every_single_byte_counts(bundles: Bundles, capsys: pytest.CaptureFixtur
         assert named in {name for name, _ in inside} | {"container"}, says
         if owner is not None:
             assert named == owner, f"byte {at}: {says}"
+
+
+def test_entries_alone_are_no_audit_export(bundles: Bundles) -> None:
+    """Whoever takes the files of an export away must not get a bundle that holds."""
+    bundles.write()
+    checked = subprocess.run(
+        [sys.executable, "-I", verify.__file__, str(bundles.folder / "bundle.zip"), *bundles.keys],
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 1
+    assert checked.stderr.startswith("DOES NOT HOLD: scope.json: is missing")
 
 
 def test_bytes_added_or_cut_off_are_found(bundles: Bundles) -> None:

@@ -129,7 +129,7 @@ def subjects(review: Review, moves: list[Leaf], sign_offs: list[Leaf]) -> list[d
     found: dict[str, dict[str, Any]] = {}
     preimages = Preimages(review)
     asked = moves[0].after["subject_digest"]
-    seen = [(asked, {}, review.created_at, moves[0].id)]
+    seen: list[tuple[Any, ...]] = [(asked, {}, review.created_at, moves[0].id)]
     rows = {str(row.id): row for row in review.sign_offs.all()}
     seen += [
         (leaf.after["subject_digest"], leaf.after["subject_parts"], rows[leaf.ref].signed_at, leaf.id)
@@ -163,7 +163,8 @@ def add_policy(files: Files, revision: PolicyRevision, path: str) -> None:
 def promotions(scope: Scope) -> Iterator[dict[str, Any]]:
     """Promotions and rollbacks, each with the gate's answer as it was then and the digest its entry holds."""
     rows = {str(row.id): row for row in Promotion.objects.filter(version__in=scope.versions)}
-    for leaf in leaves_about([Promotion.ledger_type], [row.id for row in rows.values()]):
+    leaves = leaves_about([Promotion.ledger_type], [row.id for row in rows.values()])
+    for leaf in sorted(leaves, key=lambda leaf: leaf.index):
         state = {name: value for name, value in leaf.after.items() if name != "details"}
         yield state | {
             "id": leaf.ref,

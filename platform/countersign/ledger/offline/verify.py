@@ -260,7 +260,7 @@ class Entries:
         """The state of a thing as the newest entry (before an index) tells it. Raises Bad, naming `path`,
         where no entry does."""
         for entry in reversed(self.about.get((kind, ref), [])):
-            if entry.after and (before is None or entry.index < before):
+            if entry.after.keys() - {"details"} and (before is None or entry.index < before):
                 return entry.after
         raise Bad(f"{path}: no entry tells of {kind} {ref}")
 
@@ -502,8 +502,8 @@ def check_versions(files: Files, read: Reader) -> str:
         made = entries.of("registry.contributor", "version", version["id"])
         same(path, "the list", found, [(e.id, *map(e.after.get, MADE)) for e in made])
         path = f"{folder}/lineage.json"
-        found = sorted(canonical(counted(edge)) for edge in read.json(path)["upstream"])
-        same(path, "the list", found, sorted(canonical(edge) for edge in lineage_told(path, read, told[0])))
+        edges = sorted(canonical(counted(edge)) for edge in read.json(path)["upstream"])
+        same(path, "the list", edges, sorted(canonical(edge) for edge in lineage_told(path, read, told[0])))
     return f"versions: {len(read.versions)} manifests, signatures, lists of contributors and lineages"
 
 
@@ -639,14 +639,14 @@ def check_reviews(files: Files, read: Reader) -> str:
         path = f"{review['path']}/signoffs.json"
         told = entries.of("governance.sign_off", "review", review["id"])
         found = [
-            (one["id"], one["entry"], one["requirement"], *map(one.get, SIGNED))
+            [one["id"], one["entry"], one["requirement"], *map(one.get, SIGNED)]
             for one in read.json(path)["sign_offs"]
         ]
         same(
             path,
             "the list of sign-offs",
             found,
-            [(e.subject[1], e.id, e.details["requirement"], *map(e.after.get, SIGNED)) for e in told],
+            [[e.subject[1], e.id, e.details["requirement"], *map(e.after.get, SIGNED)] for e in told],
         )
         signed += len(told)
         path = f"{review['path']}/remarks.jsonl"
