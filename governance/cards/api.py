@@ -27,7 +27,7 @@ class SectionSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     title = serializers.CharField()
     kind = serializers.ChoiceField(choices=["drawn", "written", "mixed"])
-    required = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]  # a field of the body
     state = serializers.CharField(help_text="complete, not applicable, or what is absent")
     text = serializers.CharField(help_text="Markdown; empty where nothing is written")
 
@@ -43,7 +43,7 @@ class CardSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(allow_null=True)
     risk_tier = serializers.CharField(allow_null=True)
     done = serializers.IntegerField(help_text="required sections that are complete")
-    required = serializers.IntegerField()
+    required = serializers.IntegerField()  # type: ignore[assignment]  # a field of the body
     sections = SectionSerializer(many=True)
 
 

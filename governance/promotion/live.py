@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
@@ -16,6 +17,7 @@ from governance.promotion.models import LivePeriod
 from governance.reviews.figures import state_of, tally_of
 from governance.reviews.models import Review, ReviewState
 from governance.reviews.queries import Standing, standings_of, with_their_rows
+from registry.versions.models import RegisteredModel
 from registry.versions.queries import models_visible_to
 
 # What needs eyes first.
@@ -83,7 +85,7 @@ def live_now(actor: Actor) -> list[Live]:
     return sorted(_with_standings(periods), key=_first_to_look_at)
 
 
-def live_of(models: Iterable[object]) -> list[Live]:
+def live_of(models: Iterable[RegisteredModel]) -> list[Live]:
     """What is live now of these models, in the order of a model's journey."""
     periods = LivePeriod.objects.filter(during__upper_inf=True, model__in=models)
     return _with_standings(periods.order_by("environment__position"))
@@ -92,11 +94,11 @@ def live_of(models: Iterable[object]) -> list[Live]:
 def _with_standings(periods: QuerySet[LivePeriod]) -> list[Live]:
     found = list(periods.select_related("environment", "version__model__team", "promotion"))
     standings = _standings({one.promotion.review_id for one in found if one.promotion.review_id})
-    by_id = {standing.review.id: standing for standing in standings}
+    by_id: dict[UUID | None, Standing] = {standing.review.id: standing for standing in standings}
     return [Live(one, by_id.get(one.promotion.review_id)) for one in found]
 
 
-def _standings(reviews: set[object]) -> Sequence[Standing]:
+def _standings(reviews: set[UUID]) -> Sequence[Standing]:
     if not reviews:
         return []
     return standings_of(list(with_their_rows(Review.objects.filter(id__in=reviews))), results=False)

@@ -286,15 +286,16 @@ def _done(
     if request.method != "POST":
         return here
     review = get_review(actor, number, permission)
+    typed: dict[str, Any] = {name: form}
     if form is not None and not form.is_valid():
-        return render_page(request, TEMPLATE, review_context(request, review, **{name: form}), status=422)
+        return render_page(request, TEMPLATE, review_context(request, review, **typed), status=422)
     try:
         act(review, actor)
     except Invalid as error:
         if form is None:
             raise
         take_errors(form, error)
-        return render_page(request, TEMPLATE, review_context(request, review, **{name: form}), status=422)
+        return render_page(request, TEMPLATE, review_context(request, review, **typed), status=422)
     except Conflict as error:
         kept = next(iter(form.cleaned_data.values()), "") if form is not None else ""
         context = review_context(request, get_review(actor, number), moved=error.message, kept=kept)

@@ -99,7 +99,11 @@ class Case:
     def ask(self, *, version: ModelVersion | None = None, reason: str = "It ranks better.") -> Review:
         """A review of the version for production."""
         return request_review(
-            version=version or self.version, environment=self.environment, reason=reason, due_on=None, actor=self.maker
+            version=version or self.version,
+            environment=self.environment,
+            reason=reason,
+            due_on=None,
+            actor=self.maker,
         )
 
     def sign(self, review: Review, actor: Actor, requirement: str, **given: Any) -> SignOff:
@@ -142,11 +146,15 @@ class Case:
         return actor_for(make_user(full_name=full_name, roles=[(role, self.subject.team) for role in roles]))
 
 
-def make_case(*, tier: str = "high", evidence: dict[str, Any] | None = None, measured: bool = True, **policy: Any) -> Case:
+def make_case(
+    *, tier: str = "high", evidence: dict[str, Any] | None = None, measured: bool = True, **policy: Any
+) -> Case:
     """A version of this tier with evidence that meets the policy (`evidence` replaces single metrics)."""
     subject = make_subject(tier=tier)
     revision = make_policy(policy_text(risk_tier=tier, **({"sign_offs": SIGN_OFFS} | policy)))
-    evaluation = make_evaluation(subject, results=results_of(subject, **(evidence or {}))) if measured else None
+    evaluation = (
+        make_evaluation(subject, results=results_of(subject, **(evidence or {}))) if measured else None
+    )
     team = subject.team
     return Case(
         subject=subject,
@@ -187,7 +195,9 @@ def entry_of(verb: str, subject: Recorded) -> dict[str, Any]:
     return found[0]
 
 
-def assert_told(leaf: dict[str, Any], *, actor: Actor, subject: Recorded, personal: set[str] = frozenset()) -> None:
+def assert_told(
+    leaf: dict[str, Any], *, actor: Actor, subject: Recorded, personal: set[str] = frozenset()
+) -> None:
     """Assert that an entry names its actor and act, holds the row's state now, and commits to these words."""
     assert leaf["actor"] == {"kind": actor.kind.value, "ref": str(actor.ref)}
     assert leaf["act"] == str(actor.act)
@@ -240,4 +250,3 @@ def client_of(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
-

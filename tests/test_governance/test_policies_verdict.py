@@ -233,8 +233,8 @@ def test_a_card_with_open_sections(subject: Subject) -> None:
     result = stands(None, card)
     assert (result.state, result.blocks) == ("not_met", True)
     assert result.message == (
-        "The model card is complete in 2 of 4 required sections. Open: Limits, overlays, conditions (missing); "
-        "Results with intervals, why these metrics (not measured)."
+        "The model card is complete in 2 of 4 required sections. "
+        "Missing: Limits, overlays, conditions. Not measured: Results with intervals, why these metrics."
     )
     assert result.looked_at["missing"] == ["limitations", "performance"]
     assert result.link is not None

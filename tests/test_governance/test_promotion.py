@@ -268,7 +268,10 @@ def test_going_back_needs_no_new_sign_off() -> None:
     assert promotion.subject_digest == Promotion.objects.order_by("number").first().subject_digest  # type: ignore[union-attr]
     assert version_at_alias(case.version.model, "production") == case.version
     assert_told(
-        entry_of("governance.promotion.rolled_back", promotion), actor=actor, subject=promotion, personal={"reason"}
+        entry_of("governance.promotion.rolled_back", promotion),
+        actor=actor,
+        subject=promotion,
+        personal={"reason"},
     )
 
 

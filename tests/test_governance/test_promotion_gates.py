@@ -51,7 +51,9 @@ def test_no_spelling_of_a_protected_alias_moves(live: Case, name: str) -> None:
     assert codes(refused) == ["alias_protected"]
 
 
-@pytest.mark.parametrize("name", ["ｐroduction", "production ", " production", "prodᵤction", "production\u200b"])  # noqa: RUF001
+@pytest.mark.parametrize(
+    "name", ["ｐroduction", "production ", " production", "prodᵤction", "production\u200b"]
+)
 def test_look_alikes_are_no_names_of_aliases(live: Case, name: str) -> None:
     with pytest.raises((Refused, Invalid)), nothing_changes():
         set_alias(model=live.version.model, name=name, version=live.version, actor=live.maker)
@@ -94,7 +96,13 @@ def test_a_pass_opens_the_gate_once_and_for_its_own_version_only(live: Case) -> 
     used = PromotionPass(promotion.pk, live.version.pk, live.environment.pk)
     other = live.next_version()
     forged = PromotionPass(promotion.pk, other.pk, live.environment.pk)
-    for carried, version in ((used, live.version), (used, other), (forged, other), ("yes", other), (True, other)):
+    for carried, version in (
+        (used, live.version),
+        (used, other),
+        (forged, other),
+        ("yes", other),
+        (True, other),
+    ):
         question = Question(
             act=Act.SET_ALIAS, model=live.version.model, version=version, alias="production", pass_for=carried
         )
@@ -137,7 +145,7 @@ def test_an_environment_takes_no_alias_that_some_model_uses() -> None:
     assert conflict.value.code == "name_in_use"
 
 
-@pytest.mark.parametrize("alias", ["latest", "v3", "two words", "", "ｐrod"])  # noqa: RUF001
+@pytest.mark.parametrize("alias", ["latest", "v3", "two words", "", "ｐrod"])
 def test_an_environment_takes_no_alias_that_cannot_be_one(alias: str) -> None:
     with pytest.raises(Invalid), nothing_changes():
         create_environment(name="Odd", slug="odd", position=9, alias=alias, actor=Actor.system())

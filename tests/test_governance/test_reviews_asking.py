@@ -43,7 +43,11 @@ def test_asking_opens_a_review_and_says_so_in_the_ledger() -> None:
     case = make_case()
     actor = case.maker
     review = request_review(
-        version=case.version, environment=case.environment, reason="  It ranks better.  ", due_on=None, actor=actor
+        version=case.version,
+        environment=case.environment,
+        reason="  It ranks better.  ",
+        due_on=None,
+        actor=actor,
     )
     assert (review.state, review.reason) == (ReviewState.OPEN, "It ranks better.")
     assert review.policy_revision == case.policy
@@ -180,7 +184,9 @@ def test_an_expired_approval_ends_when_a_new_one_is_asked_for(settings: Any) -> 
 def test_changes_are_answered_and_the_review_is_open_again() -> None:
     case = make_case()
     review = case.ask()
-    case.sign(review, case.validator, "validation", decision="request_changes", reason="State the cost ratio.")
+    case.sign(
+        review, case.validator, "validation", decision="request_changes", reason="State the cost ratio."
+    )
     assert fresh(review).state == ReviewState.CHANGES_REQUESTED
     actor = case.maker
     answer_changes(review=review, actor=actor)
@@ -200,7 +206,9 @@ def test_a_review_is_withdrawn_with_its_reason_and_stays_withdrawn() -> None:
         withdraw_review(review=review, reason="x", actor=case.approver)
     withdraw_review(review=review, reason="Retrained.", actor=actor)
     assert fresh(review).state == ReviewState.WITHDRAWN
-    assert_told(entry_of("governance.review.withdrawn", review), actor=actor, subject=review, personal={"reason"})
+    assert_told(
+        entry_of("governance.review.withdrawn", review), actor=actor, subject=review, personal={"reason"}
+    )
     for act in (withdraw_review, revoke_approval):
         with pytest.raises((Conflict, Refused)), nothing_changes():
             act(review=review, reason="x", actor=actor)
@@ -214,14 +222,18 @@ def test_an_approval_is_revoked_by_an_approver_only() -> None:
     actor = case.approver
     revoke_approval(review=review, reason="The data were wrong.", actor=actor)
     assert fresh(review).state == ReviewState.REVOKED
-    assert_told(entry_of("governance.review.revoked", review), actor=actor, subject=review, personal={"reason"})
+    assert_told(
+        entry_of("governance.review.revoked", review), actor=actor, subject=review, personal={"reason"}
+    )
 
 
 def test_a_remark_stays_on_the_record_and_moves_nothing() -> None:
     case = make_case()
     review = case.ask()
     actor = case.member(Role.CONTRIBUTOR)
-    remark = add_remark(review=review, body="Is that trade **intended**?", anchor="metrics.precision", actor=actor)
+    remark = add_remark(
+        review=review, body="Is that trade **intended**?", anchor="metrics.precision", actor=actor
+    )
     assert_told(entry_of("governance.remark.made", remark), actor=actor, subject=remark, personal={"body"})
     assert fresh(review).state == ReviewState.OPEN
     with pytest.raises(Refused), nothing_changes():

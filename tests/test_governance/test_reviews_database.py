@@ -134,7 +134,11 @@ def test_even_the_owner_meets_the_triggers() -> None:
     name = connection.settings_dict["NAME"]
     with databases.owner(name) as owner:
         for table in ("governance_signoff", "governance_remark", "governance_promotion"):
-            for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
+            for statement in (
+                f"UPDATE {table} SET id = id",
+                f"DELETE FROM {table}",
+                f"TRUNCATE {table} CASCADE",
+            ):
                 with pytest.raises(errors.IntegrityConstraintViolation):
                     owner.execute(statement)
     assert (SignOff.objects.count(), Promotion.objects.count()) == (2, 1)

@@ -71,8 +71,8 @@ class Preimages:
             else:
                 chosen[name] = [value for _, value in values if _part(value) == wanted]
         chosen["risk_tier"] = [tier for _, tier in self._tiers]
-        for values in product(*chosen.values()):
-            document = self._fixed | dict(zip(chosen, values, strict=True))
+        for combination in product(*chosen.values()):
+            document = self._fixed | dict(zip(chosen, combination, strict=True))
             if not parts or parts_of(document) == parts:
                 yield document
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast
+from uuid import UUID
 
 from django.db import transaction
 
@@ -69,7 +71,7 @@ def sign_off(
         raise Conflict(standing.moved_sentence(seen_parts or {}), code="subject_moved")
     if decision == Decision.APPROVE:
         _refuse_unless_open_to_approval(standing, required)
-    user = User.objects.get(id=actor.ref)
+    user = User.objects.get(id=cast(UUID, actor.ref))  # a person, as the checks above found
     signature = SignOff.objects.create(
         review=review,
         person=user,

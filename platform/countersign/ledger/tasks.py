@@ -7,7 +7,7 @@ from celery import shared_task
 from countersign.ledger.sealer import seal_now
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def seal_pending() -> None:
     """Seal what is pending; doing it twice, or at the same time, does no harm."""
     seal_now()
