@@ -91,7 +91,9 @@ def _to_answer(actor: Actor) -> QuerySet[Review]:
 def waiting_count(actor: Actor) -> int:
     """How many lines the inbox has, for the top bar of every page: it costs a few queries where something may
     wait, whatever their number."""
-    return len(_signable(actor)) + _to_answer(actor).count() + len(_promotable(actor)) + _failed(actor).count()
+    return (
+        len(_signable(actor)) + _to_answer(actor).count() + len(_promotable(actor)) + _failed(actor).count()
+    )
 
 
 def tasks_of(actor: Actor) -> list[Task]:
@@ -161,7 +163,9 @@ def _promoting(actor: Actor) -> list[Task]:
                 tone="ink",
                 title=f"Promote {version} to {environment.name.lower()}",
                 remark="Approved; it is not live yet.",
-                url=reverse("governance:promote", args=[version.model.name, version.number, environment.slug]),
+                url=reverse(
+                    "governance:promote", args=[version.model.name, version.number, environment.slug]
+                ),
             )
         )
     return tasks

@@ -43,7 +43,9 @@ def checked_text(text: str, field: str, missing: str) -> str:
     if len(text) > TEXT_LIMIT:
         raise Invalid(
             "Nothing was saved.",
-            fields={field: [f"At most {TEXT_LIMIT:,} characters; this has {len(text):,}. Attach a file instead."]},
+            fields={
+                field: [f"At most {TEXT_LIMIT:,} characters; this has {len(text):,}. Attach a file instead."]
+            },
         )
     return text
 
@@ -61,7 +63,9 @@ def request_review(
         raise Refused(verdict)
     reason = checked_text(reason, "reason", "Say why this version should be approved, and what changed.")
     if due_on is not None and due_on < clock.now().date():
-        raise Invalid("Nothing was saved.", fields={"due_on": ["The due date has passed. Choose today or later."]})
+        raise Invalid(
+            "Nothing was saved.", fields={"due_on": ["The due date has passed. Choose today or later."]}
+        )
     version = lock_version(version)
     reasons: list[Reason] = []
     if version.archived_at or version.model.archived_at:
@@ -69,7 +73,9 @@ def request_review(
     profile = profile_of(version.model)
     revision = policy_in_force(profile.risk_tier, environment) if profile else None
     if profile is None:
-        reasons.append(Reason("no_tier", "The model has no risk tier yet. Its owner sets one on the model's page."))
+        reasons.append(
+            Reason("no_tier", "The model has no risk tier yet. Its owner sets one on the model's page.")
+        )
     elif revision is None:
         reasons.append(
             Reason(
@@ -147,7 +153,13 @@ def withdraw_review(*, review: Review, reason: str, actor: Actor) -> Review:
         raise Refused(verdict)
     reason = checked_text(reason, "reason", "Say why the review is withdrawn.")
     review = lock_review(review)
-    move(review=review, to=ReviewState.WITHDRAWN, verb=REVIEW_WITHDRAWN, actor=actor, personal={"reason": reason})
+    move(
+        review=review,
+        to=ReviewState.WITHDRAWN,
+        verb=REVIEW_WITHDRAWN,
+        actor=actor,
+        personal={"reason": reason},
+    )
     return review
 
 

@@ -51,9 +51,13 @@ def sign_off(
     Invalid (no such sign-off, no reason, unknown decision)."""
     reason = checked_text(reason, "reason", "Give your reason; it is printed beside your name.")
     if decision not in Decision.values:
-        raise Invalid("Nothing was signed.", fields={"decision": ["Choose approve, request_changes or reject."]})
+        raise Invalid(
+            "Nothing was signed.", fields={"decision": ["Choose approve, request_changes or reject."]}
+        )
     if clock.now() - reauthenticated_at > PROOF_VALID:
-        raise Refused(Verdict.because("proof_too_old", "Your password was checked too long ago. Enter it again."))
+        raise Refused(
+            Verdict.because("proof_too_old", "Your password was checked too long ago. Enter it again.")
+        )
     review = lock_review(review)
     if not review.live:
         raise Conflict(
