@@ -16,7 +16,7 @@ from registry.versions.models import RegisteredModel
 from registry.versions.queries import models_visible_to
 
 ONE_MODEL, PERIOD = "model", "period"
-_NEEDED = {ONE_MODEL: ("model",), PERIOD: ("first", "last")}
+_NEEDED = {ONE_MODEL: ("model",), PERIOD: ("period_start", "period_end")}
 _DAY_MISSING = "Write a day, such as 30 Jun 2027."
 
 
@@ -36,8 +36,8 @@ class ExportForm(PageForm):
         empty_label="choose a model",
         error_messages={"required": "Choose the model."},
     )
-    first = DayField(label="From", error_messages={"required": _DAY_MISSING})
-    last = DayField(
+    period_start = DayField(label="From", error_messages={"required": _DAY_MISSING})
+    period_end = DayField(
         label="Until",
         help_text="For a period. Days in UTC, both included.",
         error_messages={"required": _DAY_MISSING},
@@ -78,9 +78,9 @@ class ExportForm(PageForm):
     def clean(self) -> dict[str, Any]:
         """The period ends after it begins."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        first, last = cleaned.get("first"), cleaned.get("last")
+        first, last = cleaned.get("period_start"), cleaned.get("period_end")
         if cleaned.get("scope") == PERIOD and first and last and first > last:
-            self.add_error("first", _other_way_round(first, last))
+            self.add_error("period_start", _other_way_round(first, last))
         return cleaned
 
     def arguments(self) -> dict[str, Any]:
@@ -89,8 +89,8 @@ class ExportForm(PageForm):
         if self.cleaned_data["scope"] == ONE_MODEL:
             return asked | {"model": self.cleaned_data["model"]}
         return asked | {
-            "period_start": _midnight(self.cleaned_data["first"]),
-            "period_end": _midnight(self.cleaned_data["last"] + timedelta(days=1)),
+            "period_start": _midnight(self.cleaned_data["period_start"]),
+            "period_end": _midnight(self.cleaned_data["period_end"] + timedelta(days=1)),
         }
 
 

@@ -1,18 +1,36 @@
-"""Sentences of the audit trail about audit exports."""
+"""How audit exports are called: sentences of the audit trail, and the headings of their jobs."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from django.urls import reverse
+
+from countersign.jobs import subjects
+from countersign.jobs.subjects import SubjectLabel
 from countersign.ledger.presenters import Link, Sentence, sentence
 from countersign.web.formats import instant, thousands
+from governance.export.models import AuditExport
 from registry.links import model as model_link
 from registry.versions.models import RegisteredModel
 
 
-def _export(leaf: dict[str, Any]) -> str:
-    return f"audit export {leaf['data']['after']['number']}"
+def label_of(ref: UUID) -> SubjectLabel | None:
+    """“Audit export 16”, with its page."""
+    number = AuditExport.objects.filter(id=ref).values_list("number", flat=True).first()
+    if number is None:
+        return None
+    return SubjectLabel(f"Audit export {number}", reverse("governance:export", args=[number]))
+
+
+subjects.register(AuditExport.ledger_type, label_of)
+
+
+def _export(leaf: dict[str, Any]) -> Link:
+    number = leaf["data"]["after"]["number"]
+    return Link(f"audit export {number}", reverse("governance:export", args=[number]))
 
 
 def _about(leaf: dict[str, Any]) -> str | Link:

@@ -24,14 +24,18 @@ SCOPE_HINTS = {
 
 
 def take_errors(form: forms.BaseForm, error: CountersignError) -> None:
-    """Put the sentences of an action's error on the fields they name, else on the form as a whole."""
+    """Put the sentences of an action's error on the fields they name; what names none of this form's stands above
+    it."""
     fields = error.fields if isinstance(error, Invalid) else {}
-    known = {name: sentences for name, sentences in fields.items() if name in form.fields}
-    for name, sentences in known.items():
+    general = [] if fields else [error.message]
+    for name, sentences in fields.items():
+        if name not in form.fields:
+            general += sentences
+            continue
         for sentence in sentences:
             form.add_error(name, sentence)
-    if not known:
-        form.add_error(None, error.message)
+    for sentence in general:
+        form.add_error(None, sentence)
 
 
 def _password(label: str, autocomplete: str, help_text: str = "") -> forms.CharField:
