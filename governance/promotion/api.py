@@ -105,16 +105,12 @@ class PromotionListView(ActorAPIView):
         asked = given.validated_data
         version = get_version(self.actor, asked["model"], asked["version"])
         environment = environment_of(asked["environment"])
-        if asked["kind"] == "rollback":
-            promotion = roll_back(
-                version=version, environment=environment, reason=asked["reason"], actor=self.actor
-            )
-        else:
-            promotion = promote(
-                version=version,
-                environment=environment,
-                reason=asked["reason"],
-                expected_live=asked["expected_live"],
-                actor=self.actor,
-            )
+        make_live = roll_back if asked["kind"] == "rollback" else promote
+        promotion = make_live(
+            version=version,
+            environment=environment,
+            reason=asked["reason"],
+            expected_live=asked["expected_live"],
+            actor=self.actor,
+        )
         return Response(PromotionSerializer(promotion).data, status=201)
