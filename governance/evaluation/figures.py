@@ -62,6 +62,7 @@ def threshold_figure(evaluation: Evaluation) -> SafeString:
             )
             for one in points
         ],
+        summary="Numbers behind thresholds",
     )
     return charts.figure(
         "What another threshold would do", "Precision and recall by threshold", drawing, twin
@@ -76,19 +77,23 @@ def decisions(evaluation: Evaluation, yardstick: Yardstick) -> SafeString:
     return charts.confusion(
         _table(results),
         actual=(positive, other),
-        decided=(f"Predicted {positive}", f"Predicted {other}"),
+        decided=(f"Predicted {_labels(results)[0]}", f"Predicted {_labels(results)[1] or 'other'}"),
         champion=_table(theirs) if theirs and theirs["threshold"] == results["threshold"] else None,
     )
 
 
 def class_names(results: Mapping[str, Any]) -> tuple[str, str]:
     """What the positive class and the other one are called: “default 1”, “default 0”."""
-    data = results["dataset"]
-    positive, favourable = data["positive_label"], data["favourable_label"]
-    other = favourable if favourable and favourable != positive else ""
-    target = data["target"]
+    target, (positive, other) = results["dataset"]["target"], _labels(results)
     named = f"{target}\N{NO-BREAK SPACE}{other}" if other else f"other than {positive}"
     return f"{target}\N{NO-BREAK SPACE}{positive}", named
+
+
+def _labels(results: Mapping[str, Any]) -> tuple[str, str]:
+    """The label of the positive class and of the other one, which is known where it is the favourable one."""
+    data = results["dataset"]
+    positive, favourable = data["positive_label"], data["favourable_label"]
+    return positive, favourable if favourable != positive else ""
 
 
 def _table(results: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -140,6 +145,7 @@ def _roc(
             (formats.score(one[0]), formats.score(one[1]), _threshold(one[2]))
             for one in _some(results["curves"]["roc"])
         ],
+        summary="Numbers behind the ranking",
     )
     return charts.figure("Ranking (ROC)", "True against false positive rate", drawing, twin)
 
@@ -163,6 +169,7 @@ def _precision_recall(
             (formats.score(one[0]), formats.score(one[1]), _threshold(one[2]))
             for one in _some(results["curves"]["precision_recall"])
         ],
+        summary="Numbers behind precision and recall",
     )
     note = f"Dot: declared threshold {formats.score(results['threshold'], 2)}"
     return charts.figure("Precision and recall", note, drawing, twin)
@@ -190,6 +197,7 @@ def _calibration(results: Mapping[str, Any], version: str) -> SafeString:
             )
             for one in points
         ],
+        summary="Numbers behind the calibration",
     )
     return charts.figure("Calibration", "Observed rate by score, with 95 % intervals", drawing, twin)
 
@@ -223,6 +231,7 @@ def score_figure(evaluation: Evaluation) -> SafeString:
             )
             for place, (low, high) in enumerate(zip(counted["edges"][:-1], counted["edges"][1:], strict=True))
         ],
+        summary="Numbers behind the scores",
     )
     return charts.figure("Scores by outcome", "Share of the rows of each outcome", drawing, twin)
 
