@@ -37,6 +37,7 @@ MODULES = (
     "reviews.presenters",
     "promotion.verbs",
     "promotion.presenters",
+    "promotion.history",
     "export.verbs",
     "export.presenters",
     "export.jobs",

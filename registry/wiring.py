@@ -32,7 +32,7 @@ from registry.models import (
 )
 from registry.runs import presenters as runs_presenters  # noqa: F401
 from registry.runs import verbs as runs_verbs  # noqa: F401
-from registry.versions import presenters, verbs  # noqa: F401
+from registry.versions import history, presenters, verbs  # noqa: F401
 from registry.versions.actions import abandon_expired_uploads
 
 RECORDED: tuple[Any, ...] = (

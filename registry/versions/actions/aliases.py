@@ -4,13 +4,12 @@ asked."""
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
-from countersign import clock
 from countersign.actors import Actor
 from countersign.errors import Invalid, NotFound, Refused
 from countersign.identifiers import fold
@@ -19,6 +18,7 @@ from countersign.permissions import Permission
 from registry import gates
 from registry.gates import Act, Question
 from registry.versions.actions.locks import lock_model, refuse_archived
+from registry.versions.history import period_start
 from registry.versions.models import Alias, AliasPeriod, ModelVersion, RegisteredModel
 from registry.versions.verbs import ALIAS_DELETED, ALIAS_SET
 from registry.visibility import require
@@ -92,18 +92,19 @@ def _move_alias(
     if alias is not None and version is not None and alias.version_id == version.pk:
         return alias
     before = alias.ledger_state() if alias else None
-    moment = _close_period(model, fold(name))
     if version is None:
         assert alias is not None  # noqa: S101
         ref = alias.pk
         alias.delete()
         alias.pk = ref  # Django forgets the id of a deleted row; the entry is about it
-        append_entry(verb=ALIAS_DELETED, subject=alias, actor=actor, before=before)
+        entry = append_entry(verb=ALIAS_DELETED, subject=alias, actor=actor, before=before)
+        _close_period(model, fold(name), entry.recorded_at)
         return None
     alias = alias or Alias(model=model, name=name, name_folded=fold(name))
     alias.version = version
     alias.save()
     entry = append_entry(verb=ALIAS_SET, subject=alias, actor=actor, before=before)
+    moment = _close_period(model, fold(name), entry.recorded_at)
     AliasPeriod.objects.create(
         model=model,
         name=alias.name,
@@ -116,17 +117,16 @@ def _move_alias(
     return alias
 
 
-def _close_period(model: RegisteredModel, name_folded: str) -> datetime:
+def _close_period(model: RegisteredModel, name_folded: str, recorded_at: datetime) -> datetime:
     """End the open period of the alias, if there is one; the instant at which the next begins.
 
-    A clock that was set back must not make a period end before it began, nor two of them overlap."""
-    now = clock.now()
+    Follows from the entries alone (`history.period_start`), so that `verify` can compare the table with them."""
     newest = AliasPeriod.objects.filter(model=model, name_folded=name_folded).order_by("-during").first()
     if newest is None:
-        return now
+        return recorded_at
     if newest.during.upper is not None:
-        return max(now, cast(datetime, newest.during.upper))
-    moment: datetime = max(now, newest.during.lower + timedelta(microseconds=1))
+        return period_start(newest.during.upper, recorded_at)
+    moment = period_start(newest.during.lower, recorded_at)
     newest.during = DateTimeTZRange(newest.during.lower, moment)
     newest.save(update_fields=["during"])
     return moment

@@ -11,6 +11,7 @@ from countersign.ledger.models import Entry, Seal, Tree
 from countersign.ledger.note import MalformedKey, VerifierKey
 from countersign.ledger.verification import tables
 from countersign.ledger.verification.heads import read_anchors, read_checkpoints
+from countersign.ledger.verification.histories import check_histories
 from countersign.ledger.verification.log import check_log
 from countersign.ledger.verification.report import Report, Section
 from countersign.ledger.verification.snapshot import Progress, joins_in_index_order, snapshot
@@ -47,6 +48,7 @@ def verify(*, anchors: Sequence[Path], on_progress: Progress = _silent) -> Repor
         tables.check_guards(report)
         if readable:
             tables.check_personal(report)
+            check_histories(report)
             tables.check_replay(
                 report, lambda share, message: progress(LOG_SHARE + share * (1 - LOG_SHARE), message)
             )
