@@ -372,8 +372,14 @@ def broken_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from countersign.ledger import append
 
     before = snapshot()
+    insert = "INSERT INTO ledger_entry (canonical) VALUES (%s), (NULL)"
+    personal = (
+        f"WITH entry AS ({insert} RETURNING id), personal AS (INSERT INTO ledger_personal "
+        "(entry, field, value, salt) SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bytea[])) SELECT 1"
+    )
     with monkeypatch.context() as patched:
-        patched.setattr(append, "_INSERT", "INSERT INTO ledger_entry (canonical) VALUES (%s), (NULL)")
+        patched.setattr(append, "_INSERT", insert)
+        patched.setattr(append, "_INSERT_PERSONAL", personal)
         with pytest.raises(Exception, match="null value in column"), transaction.atomic():
             yield
     assert snapshot() == before
