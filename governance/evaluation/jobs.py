@@ -122,7 +122,9 @@ def _run(
     )
     artifact = version.files.select_related("blob").get(path=version.entry_file)
     if data_version.blob is None:
-        raise JobFailed("data_elsewhere", f"{data_version} is kept elsewhere; upload its file to evaluate on it.")
+        raise JobFailed(
+            "data_elsewhere", f"{data_version} is kept elsewhere; upload its file to evaluate on it."
+        )
     try:
         context.step("Scanning the file", version.entry_file, progress=0.05)
         with local_path(artifact.blob) as path:
