@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
+WIDTH = 100
 CANNOT_BE_PROVEN = (
     "That something happened which was never recorded.",
     "That what was recorded was true, or was done by the person named: only that the application said so then.",
@@ -29,7 +31,9 @@ def readme(scope: dict[str, Any], keys: dict[str, Any]) -> str:
         if about["model"]
         else f"everything recorded from {about['period_start']} up to {about['period_end']}"
     )
-    cannot = "\n".join(f"- {sentence}" for sentence in CANNOT_BE_PROVEN)
+    cannot = "\n".join(
+        fill(sentence, WIDTH, initial_indent="- ", subsequent_indent="  ") for sentence in CANNOT_BE_PROVEN
+    )
     return f"""Audit export {scope["export"]["number"]} of {scope["ledger"]["origin"]}: {what}.
 Made {scope["made_at"]} by {scope["release"]}.
 

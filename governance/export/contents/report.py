@@ -61,6 +61,7 @@ class LiveLine:
     period: LivePeriod
     start: datetime
     end: datetime | None
+    until: str
     promoted_by: str
     reason: str
     signed: list[SignedLine]
@@ -144,14 +145,13 @@ def render(
             "asked_because": document["export"]["reason"]["value"] or ERASED,
             "made_at": _instant(document["made_at"]),
             "points": open_points(scope, people),
-            "live": [_live(period, people, by_review, reasons) for period in periods],
+            "live": [_live(period, scope, people, by_review, reasons) for period in periods],
             "reviews": [_review(files, people) for files in reviews],
-            "promotions": [_promotion(one, people) for one in promoted],
+            "promotions": [_promotion(one, scope, people) for one in promoted],
             "evidence": [part for version in scope.versions for part in _evidence(version)],
             "lineage": [(version, lineage(version)["upstream"]) for version in scope.versions],
             "policies": [_policy(revision, people) for revision in scope.revisions],
-            "people": [one for one in people.document()["people"] if one["kind"] == "person"],
-            "name_of": people.name,
+            "people": [_holder(one) for one in people.document()["people"] if one["kind"] == "person"],
             "left_out": left_out,
             "cannot": CANNOT_BE_PROVEN,
         },
@@ -185,16 +185,25 @@ def _signed(sign_offs: Iterable[dict[str, Any]]) -> list[SignedLine]:
 
 
 def _live(
-    period: LivePeriod, people: People, reviews: dict[str, ReviewFiles], reasons: dict[str, str]
+    period: LivePeriod,
+    scope: Scope,
+    people: People,
+    reviews: dict[str, ReviewFiles],
+    reasons: dict[str, str],
 ) -> LiveLine:
-    promotion = period.promotion
+    promotion, end, cut = period.promotion, period.during.upper, scope.export.period_end
+    if cut is not None and (end is None or end >= cut):
+        end, until = None, "past the end of the period"
+    else:
+        until = "until this export was made"
     files = reviews.get(str(promotion.review_id))
     digest = f"sha256:{promotion.subject_digest}" if promotion.subject_digest else ""
     signed = [one for one in files.sign_offs if one["subject_digest"] == digest] if files else []
     return LiveLine(
         period=period,
         start=period.during.lower,
-        end=period.during.upper,
+        end=end,
+        until=until,
         promoted_by=people.name(promotion.promoted_by),
         reason=reasons.get(str(promotion.id), ERASED),
         signed=_signed(signed),
@@ -260,13 +269,25 @@ def _judged(files: ReviewFiles) -> list[RequirementResult]:
     return judge(version=review.version, document=document, evaluation=evaluation, card=card)
 
 
-def _promotion(one: dict[str, Any], people: People) -> dict[str, Any]:
+def _promotion(one: dict[str, Any], scope: Scope, people: People) -> dict[str, Any]:
+    version = next(str(v) for v in scope.versions if str(v.id) == one["version"])
+    environment = next(e.name for e in scope.environments if str(e.id) == one["environment"])
     return one | {
+        "what": f"{one['kind']} of {version} to {environment}",
         "at": _instant(one["promoted_at"]),
         "by": people.name(one["promoted_by"]),
         "because": one["reason"]["value"] or ERASED,
         "notes": [note["message"] for note in one["verdict"].get("notes", [])],
     }
+
+
+def _holder(person: dict[str, Any]) -> dict[str, Any]:
+    """A person and the roles they held, with instants to print."""
+    roles = [
+        role | {name: _instant(role[name]) if role[name] else None for name in ("starts_at", "ends_at")}
+        for role in person["roles"]
+    ]
+    return {"name": person["name"], "roles": roles}
 
 
 def _evidence(version: ModelVersion) -> Iterable[EvidencePart]:

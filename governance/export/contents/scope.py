@@ -51,7 +51,12 @@ OF_VERSION: dict[type[Recorded], str] = {
     Tag: "version",
 }
 """Things whose entries belong to a version, and the way to it."""
-OF_MODEL: dict[type[Recorded], str] = {Alias: "model", ModelProfile: "model", AuditExport: "model"}
+OF_MODEL: dict[type[Recorded], str] = {
+    Alias: "model",
+    ModelProfile: "model",
+    Tag: "model",
+    AuditExport: "model",
+}
 REMOVABLE = (Alias.ledger_type, Tag.ledger_type)
 """Things whose rows may be gone: their entries say what they were of."""
 REFERENCES: dict[str, type[Recorded]] = {
@@ -162,6 +167,7 @@ def collect(export: AuditExport, check: Check) -> Scope:
             walk.pointed_to[kind] |= refs
     models, versions = _things(export, walk.about)
     walk.take(_owned(models, versions))
+    walk.take(leaves_about([AuditExport.ledger_type], [export.id]))
     about = len(walk.indexes)
     if period is not None:
         walk.indexes |= {index for index in (period[0] - 1, period[1] + 1) if 0 <= index < checkpoint.size}
@@ -209,7 +215,7 @@ def _things(export: AuditExport, touched: Subjects) -> tuple[list[RegisteredMode
     models = set(touched[RegisteredModel.ledger_type])
     for kind, path in OF_VERSION.items():
         versions |= _ids(kind, Q(id__in=touched[kind.ledger_type]), path)
-    for kind, path in (OF_MODEL | {Tag: "model"}).items():
+    for kind, path in OF_MODEL.items():
         models |= _ids(kind, Q(id__in=touched[kind.ledger_type]), path)
     during = DateTimeTZRange(export.period_start, export.period_end)
     versions |= set(LivePeriod.objects.filter(during__overlap=during).values_list("version", flat=True))
@@ -227,7 +233,6 @@ def _owned(models: list[RegisteredModel], versions: list[ModelVersion]) -> Itera
         refs[kind.ledger_type] |= _ids(kind, Q(**{f"{path}__in": versions}), "id")
     for kind, path in OF_MODEL.items():
         refs[kind.ledger_type] |= _ids(kind, Q(**{f"{path}__in": models}), "id")
-    refs[Tag.ledger_type] |= _ids(Tag, Q(model__in=models, version=None), "id")
     everything = set().union(*refs.values())
     for some in in_parts(everything):
         refs[Job.ledger_type] |= _ids(Job, Q(subject_ref__in=some), "id")
@@ -260,7 +265,7 @@ def _follow_to_people_and_policies(walk: _Walk, models: list[RegisteredModel]) -
 def _refuse_waiting(walk: _Walk, export: AuditExport) -> None:
     """Raise NotSealed when an entry that waits belongs into this bundle: its things would tell more than
     it."""
-    for row in Unsealed.objects.all():
+    for row in Unsealed.objects.exclude(verb__in=NOT_OF_THE_PERSON):
         of_period = (
             export.period_start is not None
             and export.period_end is not None
@@ -272,11 +277,13 @@ def _refuse_waiting(walk: _Walk, export: AuditExport) -> None:
 
 def _belongs(row: Unsealed, walk: _Walk) -> bool:
     """Whether a waiting entry is about a new thing of a model or version in scope."""
-    for kind, path in (OF_VERSION | OF_MODEL).items():
-        if row.subject_type == kind.ledger_type:
-            of = RegisteredModel if path == "model" else ModelVersion
-            return bool(_ids(kind, Q(id=row.subject_ref), path) & walk.about[of.ledger_type])
-    return False
+    owners = [(ModelVersion, OF_VERSION), (RegisteredModel, OF_MODEL)]
+    return any(
+        _ids(kind, Q(id=row.subject_ref), path) & walk.about[owner.ledger_type]
+        for owner, things in owners
+        for kind, path in things.items()
+        if kind.ledger_type == row.subject_type
+    )
 
 
 def _references(leaf: Leaf) -> Iterable[tuple[str, UUID]]:

@@ -410,7 +410,7 @@ def same(path: str, what: str, found: Any, told: Any) -> None:
 
 def check_scope(files: Files, read: Reader) -> str:
     """The bundle is the audit export somebody asked for, of this log, and holds its files and no others."""
-    scope, entries = read.scope, read.entries
+    entries, scope = read.entries, read.scope
     same(SCOPE, "the format", scope["format"], FORMAT)
     same(KEYS, "the log's key", read.json(KEYS)["log"], read.log_keys[0])
     same(KEYS, "the exporter's key", read.json(KEYS)["export"], read.export_key)
@@ -430,6 +430,7 @@ def check_scope(files: Files, read: Reader) -> str:
     same(SCOPE, "what it is about", {name: scope["about"][name] for name in about}, about)
     same(SCOPE, "who asked", scope["export"]["requested_by"], asked.actor)
     same(SCOPE, "the number", scope["export"]["number"], asked.after["number"])
+    check_listed(read)
     folders = tuple(f"{version['path']}/" for version in read.versions)
     wanted = {MANIFEST, MANIFEST_NOTE, CHECKPOINT, INDEXES, ENTRIES, PROOF, SCOPE, KEYS, PEOPLE, VERIFIER}
     wanted |= {PROMOTIONS, LIVE, "README.txt", "report.html"}
@@ -445,6 +446,19 @@ def check_scope(files: Files, read: Reader) -> str:
         raise Bad(f"{min(more)}: is no file of this export")
     count = f"{len(scope['models'])} models, {len(read.versions)} versions, {len(scope['reviews'])} reviews"
     return f"audit export {asked.after['number']}: {count}, asked for at entry {asked.index}"
+
+
+def check_listed(read: Reader) -> None:
+    """No version of the model, no review of a version that entries tell of is kept quiet. Raises Bad."""
+    versions = {version["id"] for version in read.versions}
+    reviews = {review["id"] for review in read.scope["reviews"]}
+    told = read.entries.of("registry.model_version", "model", read.scope["about"]["model"])
+    if missing := {entry.subject[1] for entry in told} - versions:
+        raise Bad(f"{SCOPE}: entries tell of version {min(missing)}, which is not listed")
+    for version in versions:
+        told = read.entries.of("governance.review", "version", version)
+        if missing := {entry.subject[1] for entry in told} - reviews:
+            raise Bad(f"{SCOPE}: entries tell of review {min(missing)}, which is not listed")
 
 
 def check_period(files: Files, read: Reader) -> str:
