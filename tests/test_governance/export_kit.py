@@ -31,7 +31,7 @@ from countersign.jobs import runner
 from countersign.ledger import keys
 from countersign.ledger.container import Member, write_container
 from countersign.ledger.models import Tree
-from countersign.ledger.note import VerifierKey, sign
+from countersign.ledger.note import Head, VerifierKey, sign
 from countersign.ledger.offline import verify
 from countersign.permissions import Role, Scope
 from governance.environments.models import Environment
@@ -394,6 +394,12 @@ def believing(bundle: bytes, lie: Callable[[list[dict[str, Any]]], None]) -> Ite
     told = [verify.canonical(leaf) for leaf in leaves]
     read.__dict__["entries"] = verify.Entries(read.indexes(), told)
     yield read
+
+
+def checkpoint(size: int, root: bytes) -> bytes:
+    """A checkpoint that the holder of the log's key signs of any log they like."""
+    head = Head(settings.LEDGER_ORIGIN, size, root)
+    return sign(head.text(), settings.LEDGER_ORIGIN, keys.ledger_key()).encode()
 
 
 def verifier_keys_of(bundle: bytes) -> dict[str, str]:

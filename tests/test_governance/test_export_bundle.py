@@ -256,3 +256,42 @@ def test_other_keys_are_refused(exported: Exported, tmp_path: Path, capsys: Any)
     assert "manifest.note: is not signed by" in capsys.readouterr().err
     assert verify.main([str(bundle), "--key", log[:-4] + "AAAA", "--export-key", export_key]) == 1
     assert "mistyped" in capsys.readouterr().err
+
+
+# --- an earlier visit -------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_kept_from_before_shows_that_nothing_changed(
+    exported: Exported, tmp_path: Path, capsys: Any
+) -> None:
+    """The period begins with the log, so its bundle holds every entry the earlier checkpoint was of."""
+    old = tmp_path / "old.checkpoint"
+    old.write_bytes(files_of(exported.model)["ledger/checkpoint"])
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(exported.period)
+    assert verify.main([str(bundle), *exported.keys, "--old", str(old)]) == 0
+    size = json_of(exported.model, "scope.json")["ledger"]["size"]
+    assert f"{old}: the log still begins with these {size} entries" in capsys.readouterr().out
+
+
+def test_a_bundle_without_the_beginning_cannot_answer(
+    exported: Exported, tmp_path: Path, capsys: Any
+) -> None:
+    old = tmp_path / "old.checkpoint"
+    old.write_bytes(files_of(exported.period)["ledger/checkpoint"])
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(exported.model)
+    assert verify.main([str(bundle), *exported.keys, "--old", str(old)]) == 1
+    assert "does not hold the log from its first entry" in capsys.readouterr().err
+
+
+def test_a_rewritten_history_is_found_by_who_kept_a_checkpoint(exported: Exported, tmp_path: Path) -> None:
+    """Somebody holds the database and the signing key and rewrites an early entry: only an anchor shows it."""
+    with kit.believing(exported.period, lambda leaves: None) as read:
+        root = bytes(32)
+        size = json_of(exported.model, "scope.json")["ledger"]["size"]
+        note = kit.checkpoint(size, root)
+        with pytest.raises(verify.Bad, match=f"old: the log no longer begins with it: an entry below {size}"):
+            verify.check_old("old", note, read)
+    honest = exported.check(exported.period, tmp_path)
+    assert honest.returncode == 0

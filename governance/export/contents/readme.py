@@ -8,7 +8,7 @@ from typing import Any
 WIDTH = 100
 CANNOT_BE_PROVEN = (
     "That something happened which was never recorded.",
-    "That what was recorded was true, or was done by the person named: only that the application said so then.",
+    "That what was recorded was true, or was done by the person named: only that the application said so.",
     "Anything between an act and the first checkpoint that left the machine: whoever held the database and the "
     "signing key could have changed it before. A checkpoint you kept from an earlier visit, or a witness's "
     "signature, narrows this.",
@@ -18,7 +18,7 @@ CANNOT_BE_PROVEN = (
     "That erased values are gone from backups, or from bundles handed out before.",
     "In a bundle about one model: that the log holds no further entries about it. A bundle about a period shows "
     "that it holds every entry of the period.",
-    "That the words of report.html say what the files say: the report is a reading of them, the files decide.",
+    "That report.html says what the files say: it is a reading of them, the files decide.",
 )
 """What no bundle shows; docs/audit-bundle.md lists the same."""
 
@@ -48,6 +48,8 @@ visit, not from this bundle: a verifier handed over by the suspect proves nothin
     EXPORT_KEY  {keys["export"]}
 
 It prints one line for each thing that holds and ends with HOLDS, or names the file that does not hold.
+With --old FILE it also shows that the log still begins with the one of a checkpoint you kept; keep
+ledger/checkpoint of this bundle for the next time.
 
 What is where
 

@@ -1,6 +1,6 @@
 """Check an audit bundle offline; trusts nobody but the keys you give it.
 
-python3 -I verify.py BUNDLE.zip --key LOG_KEY --export-key EXPORT_KEY [--witness KEY]...
+python3 -I verify.py BUNDLE.zip --key LOG_KEY --export-key EXPORT_KEY [--witness KEY]... [--old CHECKPOINT]...
 
 Needs Python 3.11 and its standard library, no network. Take this file and the keys from the project or from
 an earlier visit, not from the bundle: a verifier handed over by the suspect proves nothing. Keys are the
@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -376,24 +377,41 @@ def root_of(size: int, indexes: Iterator[int], leaves: Iterator[bytes], proof: B
 
 def check_ledger(files: Files, read: Reader) -> str:
     """The entries are those of the log the keys belong to, at the places the bundle says. Raises Bad."""
-    text, signers = open_note(CHECKPOINT, read(CHECKPOINT), read.log_keys)
-    lines = text.split("\n")
-    origin = read.log_keys[0].split("+")[0]
-    if len(lines) != 4 or lines[0] != origin or not lines[1].isdecimal():
-        raise Bad(f"{CHECKPOINT}: is not a checkpoint of {origin}")
-    size, root = int(lines[1]), decode(CHECKPOINT, lines[2])
+    size, root, signers = open_checkpoint(CHECKPOINT, read(CHECKPOINT), read.log_keys)
     if root_of(size, read.indexes(), read.lines(ENTRIES), io.BytesIO(read(PROOF))) != root:
         raise Bad(f"{ENTRIES}: the entries do not lead to the signed root")
     names = ", ".join(
         name if stamp is None else f"{name} (not later than {stamp} s after 1970)"
         for name, stamp in signers.items()
     )
-    return f"{origin}: {sum(count for _, count in read.runs)} of {size} entries, signed by {names}"
+    count, origin = sum(count for _, count in read.runs), read.log_keys[0].split("+")[0]
+    return f"{origin}: {count} of {size} entries, signed by {names}"
+
+
+def open_checkpoint(path: str, note: bytes, keys: Sequence[str]) -> tuple[int, bytes, dict[str, int | None]]:
+    """Size and root of the log a checkpoint is of, and who signed it. Raises Bad."""
+    text, signers = open_note(path, note, keys)
+    lines, origin = text.split("\n"), keys[0].split("+")[0]
+    if len(lines) != 4 or lines[0] != origin or not lines[1].isdecimal():
+        raise Bad(f"{path}: is not a checkpoint of {origin}")
+    return int(lines[1]), decode(path, lines[2]), signers
+
+
+def check_old(path: str, note: bytes, read: Reader) -> str:
+    """The log begins with the one a checkpoint from an earlier visit was of. Needs a bundle that holds every entry
+    from the first. Raises Bad, naming the checkpoint's file."""
+    size, root, _ = open_checkpoint(path, note, read.log_keys[:1])
+    if not read.runs or read.runs[0][0] > 0 or read.runs[0][1] < size:
+        raise Bad(f"{path}: this bundle does not hold the log from its first entry to number {size - 1}")
+    first = islice(read.lines(ENTRIES), size)
+    if root_of(size, iter(range(size)), first, io.BytesIO()) != root:
+        raise Bad(f"{path}: the log no longer begins with it: an entry below {size} was changed")
+    return f"{path}: the log still begins with these {size} entries"
 
 
 # --- an audit export: its files say what its entries say ---------------------------------------------------
 def canonical(value: Any) -> bytes:
-    """RFC 8785 bytes of what such files hold: no floats, ASCII keys."""
+    """RFC 8785 bytes of what is compared: it holds no floats."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -1068,6 +1086,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", required=True, help="verifier key of the log")
     parser.add_argument("--export-key", required=True, help="verifier key of the exporter")
     parser.add_argument("--witness", action="append", default=[], help="verifier key of a witness")
+    parser.add_argument("--old", action="append", default=[], help="file of a checkpoint kept from before")
     given = parser.parse_args(arguments)
     read = None
     try:
@@ -1076,6 +1095,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             read = Reader(file, files, [given.key, *given.witness], given.export_key)
             for check in CHECKS:
                 print(check(files, read))
+            for path in given.old:
+                print(check_old(path, Path(path).read_bytes(), read))
     except Bad as bad:
         print(f"DOES NOT HOLD: {bad}", file=sys.stderr)
         return 1
