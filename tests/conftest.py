@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +14,8 @@ from django.db import connections
 from django.test.testcases import TransactionTestCase
 
 from tests import databases
-from tests.stack import Stack, running_stack
+from tests.databases import ROOT
+from tests.stack import Stack, Told, running_stack
 
 _names: dict[str, str] = {}
 
@@ -54,9 +58,34 @@ def stack() -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def told(stack: Stack) -> Told:
+    """The demonstration's own output. It is given nothing but a URL, a token and a folder."""
+    token = stack.token(stack.administrator["username"], "administer")
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "COUNTERSIGN_URL": stack.url,
+            "COUNTERSIGN_TOKEN": token,
+            "COUNTERSIGN_HOME": str(stack.home),
+        },
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr + stack.log("worker")[-6000:]
+    passwords = dict(re.findall(r"^  [\w ]{20} (\w+) +(\S{16})$", done.stdout, re.MULTILINE))
+    return Told(done.stdout, passwords, next(stack.home.glob("audit-export-*.zip")))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a running instance share one: they stay in one process, and begin first, being the longest."""
+    """Tests of a running instance share one: they stay in one process, and begin first, being the longest. The browser
+    comes last of them, for its journeys decide what the others find waiting."""
     running = [item for item in items if "stack" in getattr(item, "fixturenames", ())]
+    running.sort(key=lambda item: "browser" in item.path.parts)
     for item in running:
         item.add_marker(pytest.mark.xdist_group("stack"))
     items[:] = running + [item for item in items if item not in set(running)]

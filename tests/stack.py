@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,19 @@ def until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
         with suppress(InterruptedError):
             signal.sigtimedwait([], pause)
     return found
+
+
+MODEL = "credit-default"
+"""The model of the demonstration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the demonstration printed, and who can sign in with what."""
+
+    text: str
+    passwords: dict[str, str]
+    bundle: Path
 
 
 class Stack:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.stack import Stack
-from tests.test_stack.conftest import Told, told  # noqa: F401  the fixture
+from tests.stack import Stack, Told
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
 
@@ -37,7 +36,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def sign_in(chromium: Browser, stack: Stack, told: Told) -> Iterator[SignIn]:  # noqa: F811
+def sign_in(chromium: Browser, stack: Stack, told: Told) -> Iterator[SignIn]:
     """Sign somebody of the demonstration in, each in a browser of their own; returns their page."""
     contexts: list[BrowserContext] = []
 

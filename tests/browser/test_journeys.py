@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SignIn
-from tests.stack import Stack
-from tests.test_stack.conftest import MODEL, Told
+from tests.stack import MODEL, Stack, Told
 
 REVIEW = "/reviews/2/"
 PAGES = (

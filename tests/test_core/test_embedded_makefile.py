@@ -98,4 +98,4 @@ def test_without_a_browser_the_browser_tests_are_not_skipped_in_silence(
     assert status != 0
     assert said == ("The browser tests need Chromium: apt install chromium, or leave them out with BROWSER=0")
     status, said = make(clone, "test", "BROWSER=0")
-    assert (status, said) == (0, "manage.py check\n-m pytest -n 2 -q --ignore=tests/browser")
+    assert (status, said) == (0, "manage.py check\n-m pytest -n 2 --dist loadgroup -q --ignore=tests/browser")

@@ -62,10 +62,9 @@ def test_a_job_needs_the_transaction_of_its_action() -> None:
 
 
 def test_a_rolled_back_action_leaves_no_job() -> None:
-    transaction.set_autocommit(False)
-    actions.enqueue(kind=KIND, key="one", actor=Actor.system(), args={})
-    transaction.rollback()
-    transaction.set_autocommit(True)
+    with transaction.atomic():
+        actions.enqueue(kind=KIND, key="one", actor=Actor.system(), args={})
+        transaction.set_rollback(True)
     assert not Job.objects.exists()
 
 

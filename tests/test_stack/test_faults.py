@@ -8,8 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.stack import Stack, until
-from tests.test_stack.conftest import MODEL, Told
+from tests.stack import MODEL, Stack, Told, until
 
 HOLDOUT = "credit-default-holdout"
 

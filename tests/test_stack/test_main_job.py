@@ -8,8 +8,7 @@ import sys
 import httpx
 
 from tests.databases import ROOT
-from tests.stack import Stack
-from tests.test_stack.conftest import MODEL, Told
+from tests.stack import MODEL, Stack, Told
 
 VERIFIER = ROOT / "platform/countersign/ledger/offline/verify.py"
 

@@ -34,11 +34,15 @@ def test_the_walkthrough_does_what_it_says(stack: Stack) -> None:
     assert gate[4]["code"] == "alias_protected"
     signatures = [json.loads(line) for line in answers(said[4])][1:]
     assert [one.get("code") for one in signatures] == [
-        "token_scope",
+        "role_missing",
         "reauthentication_failed",
         None,
         "role_missing",
         None,
+    ]
+    assert [reason["code"] for reason in signatures[0]["reasons"]] == [
+        "role_missing",
+        "contributor_cannot_sign",
     ]
     assert [one["printed_name"] for one in signatures if "code" not in one] == ["The validator", "The head"]
     alias = [json.loads(line) for line in answers(said[5])][1]

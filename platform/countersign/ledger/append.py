@@ -74,7 +74,10 @@ def append_entry(
     leaf: dict[str, Any] = {
         "act": str(actor.act),
         "actor": {"kind": actor.kind.value, "ref": None if actor.ref is None else str(actor.ref)},
-        "data": {"after": _after(verb, subject, details), "before": None if before is None else _plain(before)},
+        "data": {
+            "after": _after(verb, subject, details),
+            "before": None if before is None else _plain(before),
+        },
         "format": canonical.FORMAT,
         "id": str(entry_id),
         "personal": {name: commitment(value, salt) for name, (value, salt) in salted.items()},

@@ -53,10 +53,11 @@ class Command(BaseCommand):
 def _holder(text: str) -> User | ServiceAccount:
     team, slash, name = text.partition("/")
     holder: User | ServiceAccount | None
-    if slash:
-        holder = ServiceAccount.objects.filter(team__slug=team, name=name).first()
-    else:
-        holder = queries.person_named(text)
+    holder = (
+        ServiceAccount.objects.filter(team__slug=team, name=name).first()
+        if slash
+        else queries.person_named(text)
+    )
     if holder is None:
         raise CommandError(f"There is no active person or service account “{text}”.")
     return holder
