@@ -82,10 +82,11 @@ def told(stack: Stack) -> Told:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a running instance share one: they stay in one process, and begin first, being the longest. The browser
-    comes last of them, for its journeys decide what the others find waiting."""
+    """Tests of a running instance share one: they stay in one process, and begin first, being the longest. What only
+    looks at the demonstration comes before the journeys that go on with it, and the faults come last."""
     running = [item for item in items if "stack" in getattr(item, "fixturenames", ())]
-    running.sort(key=lambda item: "browser" in item.path.parts)
+    order = ("test_main_job.py", "test_journeys.py")
+    running.sort(key=lambda item: order.index(item.path.name) if item.path.name in order else len(order))
     for item in running:
         item.add_marker(pytest.mark.xdist_group("stack"))
     items[:] = running + [item for item in items if item not in set(running)]

@@ -73,14 +73,6 @@ def leaves_about(kinds: Collection[str], refs: Iterable[UUID]) -> Iterator[Leaf]
         yield from leaves_where("s.subject_type = ANY(%s) AND s.subject_ref = ANY(%s)", [list(kinds), some])
 
 
-def last_state_of(kind: str, ref: UUID) -> Leaf:
-    """The newest sealed entry that tells the state of a thing. Raises LookupError where there is none."""
-    found = [leaf for leaf in leaves_about([kind], [ref]) if leaf.tells_state]
-    if not found:
-        raise LookupError(f"no sealed entry tells of {kind} {ref}; run manage.py verify")
-    return found[-1]
-
-
 def first_about(kind: str, ref: UUID) -> Leaf:
     """The entry by which a thing began. Raises LookupError where there is none."""
     for leaf in leaves_about([kind], [ref]):

@@ -1,6 +1,7 @@
 """report.html: the bundle for reading and printing, one file without anything to load.
 
-It is a reading of the files beside it and shows nothing they do not hold; `verify.py` checks those.
+It is a reading of the files beside it, which `verify.py` checks, and of two things no entry tells: what was open when
+it was made, and how the policies judge what was signed.
 """
 
 from __future__ import annotations
