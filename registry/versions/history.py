@@ -30,7 +30,7 @@ def expected(leaves: Iterator[Leaf]) -> Iterable[Row]:
         start = period_start(began, datetime.fromisoformat(leaf["recorded_at"]))
         if open_row is not None:
             yield (*open_row[:4], stamp(start), open_row[5])
-        row = None
+        row: Row | None = None
         if leaf["verb"] == ALIAS_SET.name:
             row = (*key, state["version"], stamp(start), OPEN, leaf["id"])
         last[key] = (start, row)
