@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.test.testcases import TransactionTestCase
+from pytest_django.fixtures import Settings
 
 from tests import databases
 from tests.databases import ROOT
@@ -46,6 +48,15 @@ def _fresh_database(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _fresh_database  # type: ignore[method-assign]
+
+
+_anchors = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_anchor(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test's log has an anchor folder of its own: the next test's log is another, shorter one."""
+    settings.LEDGER_ANCHOR_FOLDER = tmp_path_factory.getbasetemp() / f"anchor-{next(_anchors)}"
 
 
 @pytest.fixture(scope="session")
