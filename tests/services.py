@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from countersign.embedded.postgres import OWNER, SERVING, SUPERUSER, Passwords, Postgres
@@ -50,6 +51,9 @@ class Services:
             )
             self._running.append(start(postgres.child()))
             postgres.set_up()
+            with psycopg.connect(postgres.url(SUPERUSER), autocommit=True) as connection:
+                # a database is dropped although autovacuum is at work in it
+                connection.execute(f"GRANT pg_signal_backend TO {OWNER}")
             os.environ["DATABASE_URL"] = postgres.url(SERVING)
             os.environ["DATABASE_OWNER_URL"] = postgres.url(OWNER)
             os.environ["DATABASE_SUPERUSER_URL"] = postgres.url(SUPERUSER)  # for attackers with every right

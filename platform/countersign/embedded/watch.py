@@ -1,6 +1,5 @@
 """Keeping children running: restarts with patience, and one orderly end."""
 
-import contextlib
 import os
 import select
 import signal
@@ -152,5 +151,11 @@ class StopRequested(Exception):
 
 def say(text: str, *, error: bool = False) -> None:
     """Print one line; a terminal that has been closed must not keep us from stopping."""
-    with contextlib.suppress(OSError):
-        print(text, file=sys.stderr if error else sys.stdout, flush=True)
+    stream = sys.stderr if error else sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:
+        # what stays in the buffer would fail again when Python exits, and make the status 120
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
