@@ -95,6 +95,8 @@ def test_services_end_with_the_run(tmp_path: Path, number: signal.Signals) -> No
         env=environment(tmp_path),
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
+        # a shell starts what it puts in the background with SIGINT ignored, and that is inherited
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     started = tmp_path / "started"
     wait_until(lambda: started.exists() and started.read_text(), "the test runs")
