@@ -11,12 +11,13 @@ import socket
 import subprocess
 import sys
 import termios
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.stack import until
 
 PYTHON = sys.executable
 STAY = [PYTHON, "-c", "import time; time.sleep(600)"]
@@ -39,10 +40,7 @@ def free_port() -> int:
 
 def wait_until(condition: Callable[[], Any], what: str, within: float = 30.0) -> None:
     """Return as soon as `condition` holds; fail with `what` after `within` seconds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
-        time.sleep(0.02)
+    until(condition, seconds=within, what=what)
 
 
 @dataclass

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from countersign.embedded.problems import Problem
 from countersign.embedded.processes import Running, identify, start
 from countersign.embedded.sockets import make_socket_folder
 from countersign.embedded.unprivileged import NOBODY, Placement, find_binaries, place
+from tests.stack import until
 
 FAST = {"fsync": "off", "full_page_writes": "off"}
 PASSWORDS = Passwords(superuser="1" * 48, owner="2" * 48, serving="3" * 48)
@@ -137,10 +137,7 @@ def test_server_that_lost_its_parent_is_ended_first(initialised: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
-        while not (sockets / ".s.PGSQL.5432").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until((sockets / ".s.PGSQL.5432").exists, seconds=30, what="the orphan's socket")
         with server(initialised) as (postgres, running):
             assert kept(postgres) == "still here"
             assert orphan.wait(10) == 0
@@ -171,10 +168,7 @@ def test_dies_with_its_parent(initialised: Path, tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 20
-    while identify(int(pid)):
-        assert time.monotonic() < deadline, "PostgreSQL outlived its parent"
-        time.sleep(0.02)
+    until(lambda: not identify(int(pid)), seconds=20, what="PostgreSQL to end with its parent")
     shutil.rmtree(sockets)
     assert "database system is shut down" in (tmp_path / "log").read_text()
 
