@@ -22,16 +22,28 @@ _WHEN_ABSENT = {
 
 def absences(*, version: ModelVersion, evaluation: Evaluation | None) -> dict[str, Absence]:
     """The sections whose facts are absent, and in which way. Sections that are not named have their facts."""
+    return absences_by(
+        version=version,
+        measured=evaluation is not None,
+        trained=version.inputs.filter(context="training").exists(),
+        has_tier=profile_of(version.model) is not None,
+    )
+
+
+def absences_by(
+    *, version: ModelVersion, measured: bool, trained: bool, has_tier: bool
+) -> dict[str, Absence]:
+    """`absences` from what was read before: whether there is evidence, training data and a risk tier."""
     absent: dict[str, Absence] = {}
-    if evaluation is None:
+    if not measured:
         absent |= dict.fromkeys(evidence_facts.DRAWERS, Absence.NOT_MEASURED)
-    if not version.inputs.filter(context="training").exists():
+    if not trained:
         absent["training_data"] = Absence.MISSING
     if version.run_id is None:
         absent["training"] = Absence.MISSING
     if not version.signature.get("features"):
         absent["operation"] = Absence.MISSING
-    if profile_of(version.model) is None:
+    if not has_tier:
         absent["governance"] = Absence.MISSING
     return absent
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -87,10 +87,14 @@ def standing_of_sections(
     version: ModelVersion,
     card: CardRevision | None,
     evaluation: Evaluation | None,
+    absent: Mapping[str, Absence] | None = None,
 ) -> list[SectionStanding]:
-    """Where each section stands: its written part in this revision, its drawn part with this evaluation."""
+    """Where each section stands: its written part in this revision, its drawn part with this evaluation.
+
+    `absent` are the absences where they were found before."""
     texts = card.sections if card else {}
-    absent = absences(version=version, evaluation=evaluation)
+    if absent is None:
+        absent = absences(version=version, evaluation=evaluation)
     standings = []
     for section in sections:
         text = texts.get(section.id, "")

@@ -1,6 +1,6 @@
 """Judging a version against a policy: one result a requirement, failures first.
 
-Pure over its arguments: it reads the version's own relations (run, inputs, evaluations) and changes nothing.
+Pure over its arguments and what surrounds the version (`around`); it changes nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from django.urls import reverse
 
 from countersign import clock
 from countersign.web.formats import day, plural
+from governance.cards.drawn import absences_by
 from governance.cards.models import CardRevision
 from governance.cards.queries import standing_of_sections
 from governance.cards.sections import SECTIONS
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.suites import SUITES
+from governance.policies.around import Around, around_of
 from governance.policies.document import PolicyDocument, Rule
 from governance.policies.measured import of_comparison, of_fairness, of_groups, of_whole
 from governance.policies.requirements import Outcome, RequirementResult, State, exact, holds, shown
@@ -51,9 +53,11 @@ def judge(
     document: PolicyDocument,
     evaluation: Evaluation | None,
     card: CardRevision | None,
+    around: Around | None = None,
 ) -> list[RequirementResult]:
     """How the version stands on every requirement of a policy, with this evidence and this card; what refuses
-    promotion first. Evidence of another suite than the policy's counts as none.
+    promotion first. Evidence of another suite than the policy's counts as none. `around` is given where many
+    versions were read at once.
 
     Raises ValueError for evidence or a card of another version."""
     for part in (evaluation, card):
@@ -63,12 +67,13 @@ def judge(
         evaluation.suite != document.suite or evaluation.state != EvaluationState.SUCCEEDED
     ):
         evaluation = None
-    results = [_evaluated(version, document, evaluation)]
+    around = around or around_of([version])[version.pk]
+    results = [_evaluated(version, document, evaluation, around)]
     if document.evaluation_max_age_days is not None:
         results.append(_young_enough(document, document.evaluation_max_age_days, evaluation))
     if document.card_sections:
-        results.append(_card_complete(version, document, evaluation, card))
-    results += [_rule(rule, version, evaluation) for rule in document.rules]
+        results.append(_card_complete(version, document, evaluation, card, around))
+    results += [_rule(rule, version, evaluation, around) for rule in document.rules]
     return sorted(results, key=lambda result: (not result.blocks, _RANK[result.state]))
 
 
@@ -76,8 +81,10 @@ def _page(evaluation: Evaluation, version: ModelVersion) -> str:
     return reverse("governance:evaluation", args=[version.model.name, version.number, evaluation.number])
 
 
-def _rule(rule: Rule, version: ModelVersion, evaluation: Evaluation | None) -> RequirementResult:
-    outcome = _look(rule, version, evaluation)
+def _rule(
+    rule: Rule, version: ModelVersion, evaluation: Evaluation | None, around: Around
+) -> RequirementResult:
+    outcome = _look(rule, version, evaluation, around)
     state: State = outcome.state
     if state == "not_measured" and rule.on_missing == "not_applicable":
         state = "not_applicable"
@@ -100,11 +107,11 @@ def _rule(rule: Rule, version: ModelVersion, evaluation: Evaluation | None) -> R
     )
 
 
-def _look(rule: Rule, version: ModelVersion, evaluation: Evaluation | None) -> Outcome:
+def _look(rule: Rule, version: ModelVersion, evaluation: Evaluation | None, around: Around) -> Outcome:
     if rule.path == "version.flavour":
         return _word(rule, version.flavour, f"The format is {version.flavour}")
     if rule.path.startswith("lineage."):
-        return _recorded(rule, version)
+        return _recorded(rule, version, around)
     if evaluation is None:
         return Outcome.missing("Not measured: this version has no successful evaluation yet.")
     results: Mapping[str, Any] = evaluation.results_document
@@ -167,7 +174,7 @@ def _isolation(rule: Rule, evaluation: Evaluation) -> Outcome:
     return Outcome("met" if met else "not_met", message, {"value": f"{level:f}", "limit": f"{rule.limit}"})
 
 
-def _recorded(rule: Rule, version: ModelVersion) -> Outcome:
+def _recorded(rule: Rule, version: ModelVersion, around: Around) -> Outcome:
     """Whether a part of the lineage is on record: run, commit, clean commit or data."""
     run = version.run
     if rule.path == "lineage.data":
@@ -177,7 +184,7 @@ def _recorded(rule: Rule, version: ModelVersion) -> Outcome:
                 "digest": f"sha256:{one.dataset_version.digest}",
                 "claim": one.claim,
             }
-            for one in version.inputs.filter(context="training").select_related("dataset_version__dataset")
+            for one in around.training
         ]
         if not used:
             return Outcome.missing(
@@ -205,14 +212,9 @@ def _recorded(rule: Rule, version: ModelVersion) -> Outcome:
 
 
 def _evaluated(
-    version: ModelVersion, document: PolicyDocument, evaluation: Evaluation | None
+    version: ModelVersion, document: PolicyDocument, evaluation: Evaluation | None, around: Around
 ) -> RequirementResult:
-    newest = (
-        version.evaluations.filter(suite=document.suite)
-        .defer("results", "circumstances")
-        .order_by("-number")
-        .first()
-    )
+    newest = around.newest.get(document.suite)
     newer = newest is not None and (evaluation is None or newest.number > evaluation.number)
     looked_at: dict[str, Any] = {
         "suite": document.suite,
@@ -222,7 +224,7 @@ def _evaluated(
     link = links.version(version)
     if evaluation is not None:
         state, message, link = "met", _succeeded(evaluation), _page(evaluation, version)
-        if _trained_on(version, evaluation):
+        if _trained_on(around, evaluation):
             state = "not_met"
             message = (
                 f"Evaluation {evaluation.number} used {evaluation.dataset_version}, on which the version was "
@@ -258,9 +260,9 @@ def _unfinished(evaluation: Evaluation) -> str:
     return f"Evaluation {evaluation.number} is under way."
 
 
-def _trained_on(version: ModelVersion, evaluation: Evaluation) -> bool:
+def _trained_on(around: Around, evaluation: Evaluation) -> bool:
     digest = evaluation.dataset_version.digest
-    return version.inputs.filter(context="training", dataset_version__digest=digest).exists()
+    return any(one.dataset_version.digest == digest for one in around.training)
 
 
 def _young_enough(document: PolicyDocument, days: int, evaluation: Evaluation | None) -> RequirementResult:
@@ -286,10 +288,22 @@ def _young_enough(document: PolicyDocument, days: int, evaluation: Evaluation | 
 
 
 def _card_complete(
-    version: ModelVersion, document: PolicyDocument, evaluation: Evaluation | None, card: CardRevision | None
+    version: ModelVersion,
+    document: PolicyDocument,
+    evaluation: Evaluation | None,
+    card: CardRevision | None,
+    around: Around,
 ) -> RequirementResult:
     sections = [SECTIONS[name] for name in document.card_sections]
-    standings = standing_of_sections(sections, version=version, card=card, evaluation=evaluation)
+    absent = absences_by(
+        version=version,
+        measured=evaluation is not None,
+        trained=bool(around.training),
+        has_tier=around.has_tier,
+    )
+    standings = standing_of_sections(
+        sections, version=version, card=card, evaluation=evaluation, absent=absent
+    )
     missing = [standing for standing in standings if not standing.complete]
     state: State = "not_met" if missing else "met"
     counted = f"{len(sections) - len(missing)} of {plural(len(sections), 'required section')}"
