@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from countersign.api.conditions import editable
 from countersign.api.views import ActorAPIView
 from countersign.permissions import Declared, Permission
 from governance.cards.actions import save_card
@@ -18,6 +19,7 @@ from governance.cards.sections import SECTIONS
 from governance.evaluation.queries import latest_evidence
 from governance.profiles.queries import profile_of
 from registry.versions.access import get_version
+from registry.versions.actions.locks import lock_version
 from registry.versions.models import ModelVersion
 
 
@@ -65,13 +67,17 @@ class CardView(ActorAPIView):
 
     @extend_schema(operation_id="card_get", responses=CardSerializer)
     def get(self, request: Request, name: str, number: int) -> Response:
-        """Its newest revision, section by section, and what is still open. The ETag is its digest."""
-        version = get_version(self.actor, name, number)
-        return _answer(version, newest_revision(version))
+        """Its newest revision, section by section, and what is still open."""
+        return Response(_body(get_version(self.actor, name, number)))
+
+    def as_it_stands(self, name: str, number: int) -> Any:
+        """For conditions."""
+        return _body(lock_version(get_version(self.actor, name, number, Permission.EDIT_CARD)))
 
     @extend_schema(
         operation_id="card_save", request=CardInput, responses={200: CardSerializer, 201: CardSerializer}
     )
+    @editable
     def put(self, request: Request, name: str, number: int) -> Response:
         """Save sections as the next revision (201); equal texts make none (200). 409 where somebody saved after
         `base_revision`."""
@@ -82,10 +88,12 @@ class CardView(ActorAPIView):
         saved = save_card(
             version=version, sections=given.validated_data["sections"], base_revision=base, actor=self.actor
         )
-        return _answer(version, saved, status=200 if saved.number == base else 201)
+        return Response(_body(version, saved), status=200 if saved.number == base else 201)
 
 
-def _answer(version: ModelVersion, card: CardRevision | None, *, status: int = 200) -> Response:
+def _body(version: ModelVersion, card: CardRevision | None = None) -> Any:
+    """The body of the card as it is now, of its newest revision."""
+    card = card or newest_revision(version)
     profile = profile_of(version.model)
     tier = profile.risk_tier if profile else None
     standings = standing_of_sections(
@@ -115,7 +123,4 @@ def _answer(version: ModelVersion, card: CardRevision | None, *, status: int = 2
         "required": len(required),
         "sections": sections,
     }
-    response = Response(CardSerializer(body).data, status=status)
-    if card is not None:
-        response["ETag"] = f'"{card.digest}"'
-    return response
+    return CardSerializer(body).data

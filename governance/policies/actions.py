@@ -55,7 +55,7 @@ def draft_revision(*, policy: Policy, text: str, actor: Actor) -> PolicyRevision
     `policy_unchanged`) where the revision in force or a draft says the same, letter for letter."""
     _require_author(actor)
     document = parse(text)
-    policy = _lock(policy)
+    policy = lock_policy(policy)
     _refuse_other_scope(policy, document)
     known = policy.revisions.filter(
         text=text, state__in=[RevisionState.IN_FORCE, RevisionState.DRAFT]
@@ -77,7 +77,7 @@ def put_in_force(*, revision: PolicyRevision, actor: Actor) -> PolicyRevision:
     Raises Refused (permission; the author themselves), Conflict (no longer a draft; a later revision came
     into force meanwhile), Invalid where the text no longer parses with this release."""
     _require_author(actor)
-    policy = _lock(revision.policy)
+    policy = lock_policy(revision.policy)
     revision = PolicyRevision.objects.select_for_update().get(id=revision.id)
     revision.policy = policy
     if revision.state != RevisionState.DRAFT:
@@ -164,7 +164,8 @@ def _lock_environment(environment: Environment) -> Environment:
     return Environment.objects.select_for_update().get(id=environment.id)
 
 
-def _lock(policy: Policy) -> Policy:
+def lock_policy(policy: Policy) -> Policy:
+    """The policy's row with its environment, held until the transaction ends."""
     return Policy.objects.select_for_update(of=("self",)).select_related("environment").get(id=policy.id)
 
 

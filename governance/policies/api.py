@@ -10,11 +10,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from countersign.api.conditions import editable
 from countersign.api.idempotency import idempotent
 from countersign.api.views import ActorAPIView
 from countersign.permissions import Declared, Permission
 from governance.policies.access import get_policy, get_revision
-from governance.policies.actions import draft_revision, put_in_force, start_policy
+from governance.policies.actions import draft_revision, lock_policy, put_in_force, start_policy
 from governance.policies.models import Policy, PolicyRevision
 from governance.policies.queries import PolicyStanding, policies_with_standing, revisions_of, standing_of
 from governance.policies.rules import document_of
@@ -93,7 +94,7 @@ class PolicyListView(ActorAPIView):
     def post(self, request: Request) -> Response:
         """Begin the policy of a tier and an environment that have none, with its first draft."""
         drafted = start_policy(text=_text(request), actor=self.actor)
-        return _detail(drafted.policy, status=201)
+        return Response(_detail(drafted.policy), status=201)
 
 
 class PolicyView(ActorAPIView):
@@ -104,7 +105,7 @@ class PolicyView(ActorAPIView):
     @extend_schema(operation_id="policy_get", responses=PolicyDetailSerializer)
     def get(self, request: Request, policy: UUID) -> Response:
         """With what it demands and every revision."""
-        return _detail(get_policy(self.actor, policy))
+        return Response(_detail(get_policy(self.actor, policy)))
 
 
 class RevisionListView(ActorAPIView):
@@ -112,10 +113,16 @@ class RevisionListView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = Permission.WRITE_POLICY
 
+    def as_it_stands(self, policy: UUID) -> Any:
+        """For conditions: the policy."""
+        return _detail(lock_policy(get_policy(self.actor, policy, Permission.WRITE_POLICY)))
+
     @extend_schema(operation_id="policy_draft", request=PolicyText, responses={201: RevisionSerializer})
     @idempotent
+    @editable
     def post(self, request: Request, policy: UUID) -> Response:
-        """Draft the next revision; it binds nothing until another person puts it in force."""
+        """Draft the next revision; it binds nothing until another person puts it in force. `If-Match` is about the
+        policy."""
         found = get_policy(self.actor, policy, Permission.WRITE_POLICY)
         drafted = draft_revision(policy=found, text=_text(request), actor=self.actor)
         return Response(RevisionSerializer(drafted).data, status=201)
@@ -126,9 +133,14 @@ class PutInForceView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = Permission.WRITE_POLICY
 
+    def as_it_stands(self, policy: UUID, number: int) -> Any:
+        """For conditions: the policy."""
+        return _detail(lock_policy(get_policy(self.actor, policy, Permission.WRITE_POLICY)))
+
     @extend_schema(operation_id="policy_put_in_force", request=None, responses=RevisionSerializer)
+    @editable
     def post(self, request: Request, policy: UUID, number: int) -> Response:
-        """Put a draft in force. Its author may not."""
+        """Put a draft in force. Its author may not. `If-Match` is about the policy."""
         revision = get_revision(self.actor, policy, number, Permission.WRITE_POLICY)
         return Response(RevisionSerializer(put_in_force(revision=revision, actor=self.actor)).data)
 
@@ -156,7 +168,7 @@ def _standing(standing: PolicyStanding) -> dict[str, Any]:
     }
 
 
-def _detail(policy: Policy, *, status: int = 200) -> Response:
+def _detail(policy: Policy) -> Any:
     standing = standing_of(policy)
     document = document_of(standing.in_force) if standing.in_force else None
     body = _summary(policy) | _standing(standing)
@@ -166,4 +178,4 @@ def _detail(policy: Policy, *, status: int = 200) -> Response:
         {"id": one.rule_id, "sentence": one.text, "lines": list(one.lines), "severity": one.severity}
         for one in (sentences(document) if document else [])
     ]
-    return Response(PolicyDetailSerializer(body).data, status=status)
+    return PolicyDetailSerializer(body).data

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from countersign.api.conditions import editable
 from countersign.api.views import ActorAPIView
 from countersign.errors import NotFound
 from countersign.permissions import Declared, Permission
@@ -16,6 +17,7 @@ from governance.profiles.actions import TEXT_LIMIT, set_profile
 from governance.profiles.models import ModelProfile, RiskTier
 from governance.profiles.queries import profile_of
 from registry.versions.access import get_model
+from registry.versions.actions.locks import lock_model
 
 
 class ProfileSerializer(serializers.ModelSerializer[ModelProfile]):
@@ -50,7 +52,13 @@ class ProfileView(ActorAPIView):
             raise NotFound(f"“{name}” has no risk tier yet. Set one with PUT.")
         return Response(ProfileSerializer(profile).data)
 
+    def as_it_stands(self, name: str) -> Any:
+        """For conditions."""
+        profile = profile_of(lock_model(get_model(self.actor, name, Permission.SET_PROFILE)))
+        return ProfileSerializer(profile).data if profile else None
+
     @extend_schema(operation_id="profile_set", request=ProfileInput, responses=ProfileSerializer)
+    @editable
     def put(self, request: Request, name: str) -> Response:
         """Set risk tier and purpose. Lowering a tier is for compliance and needs a reason."""
         given = ProfileInput(data=request.data)

@@ -8,7 +8,7 @@ from countersign.actors import Actor
 from countersign.errors import NotFound
 from countersign.permissions import Permission
 from registry.names import folded
-from registry.versions.models import ManifestFile, ModelVersion, RegisteredModel, Upload
+from registry.versions.models import Alias, ManifestFile, ModelVersion, RegisteredModel, Tag, Upload
 from registry.versions.queries import models_visible_to, versions_visible_to
 from registry.visibility import found, require
 
@@ -37,6 +37,19 @@ def get_file(actor: Actor, name: str, number: int, path: str) -> ManifestFile:
     bytes."""
     version = get_version(actor, name, number, Permission.DOWNLOAD)
     return found(version.files.select_related("blob").filter(path=path).first(), "file in this version")
+
+
+def get_tag(model: RegisteredModel, key: str, version: ModelVersion | None = None) -> Tag:
+    """A tag of a model one has got, or of one of its versions. Raises NotFound."""
+    return found(model.tags.filter(version=version, key=key).first(), "tag with this key")
+
+
+def get_alias(model: RegisteredModel, name: str) -> Alias:
+    """An alias of a model one has got, by its exact name. Raises NotFound."""
+    alias = next((one for one in model.aliases.select_related("version") if one.name == name), None)
+    if alias is None:
+        raise NotFound(f"“{model.name}” has no alias “{name[:100]}”.")
+    return alias
 
 
 def get_upload(actor: Actor, upload: UUID) -> Upload:

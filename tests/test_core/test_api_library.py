@@ -202,7 +202,10 @@ def test_bodies_that_cannot_be_read(
 
 def test_methods_forms_and_paths_nobody_knows(api: Client, client: Client) -> None:
     assert api.delete("/api/v1/me").json()["code"] == "method_not_allowed"
-    assert api.options("/api/v1/me").status_code == 405
+    asked = api.options("/api/v1/me")
+    assert (asked.status_code, asked["Allow"], asked.content) == (204, "GET, HEAD, OPTIONS", b"")
+    assert api.options("/api/v1/teams")["Allow"] == "GET, POST, HEAD, OPTIONS"
+    assert client.options("/api/v1/teams").status_code == 401
     assert api.get("/api/v1/me", headers={"Accept": "text/html"}).json()["code"] == "not_acceptable"
     unknown = client.get("/api/v1/nowhere")
     assert (unknown.status_code, unknown["Content-Type"]) == (404, "application/problem+json")

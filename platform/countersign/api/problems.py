@@ -140,6 +140,8 @@ def _headers(error: Exception) -> dict[str, str]:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
+    if etag := getattr(error, "etag", None):
+        headers["ETag"] = etag
     wait = getattr(error, "retry_after", None) or getattr(error, "wait", None)
     if wait:
         headers["Retry-After"] = str(int(wait))

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from countersign.actors import Actor
+from countersign.api import conditions
 from countersign.api.pagination import NewestFirst
 from countersign.permissions import Declared
 
@@ -30,8 +32,11 @@ class ActorAPIView(APIView):
 
     required_permission: ClassVar[Declared]
     via: ClassVar[str] = "rest"
+    kept: ClassVar[str] = "private, no-cache"
+    """Cache-Control of what is read: kept by who asked, and asked for again each time, which the ETag makes cheap.
+    `no-store` where it tells of people."""
     pagination_class = NewestFirst
-    metadata_class = None  # OPTIONS tells nothing; openapi.json does
+    metadata_class = None  # OPTIONS names the methods and no more; openapi.json does
 
     @property
     def actor(self) -> Actor:
@@ -43,6 +48,20 @@ class ActorAPIView(APIView):
         """Make the actor known to whatever stands around the view."""
         super().perform_authentication(request)
         request.actor = request._request.actor = request.user  # type: ignore[attr-defined]
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The methods of this path, in `Allow`."""
+        return Response(status=204)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """With the headers that tell caches what they may keep, and the ETag."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if not response.has_header("Cache-Control"):
+            read = request.method in ("GET", "HEAD") and response.status_code < 400
+            response["Cache-Control"] = self.kept if read else "no-store"
+        patch_vary_headers(response, ("Authorization", "Cookie"))
+        conditions.mark(self, request._request, response)
+        return response
 
     def page(self, queryset: QuerySet[Any], serializer: type[BaseSerializer[Any]]) -> Response:
         """One page of a queryset, newest first. Raises Invalid for a wrong cursor or size."""

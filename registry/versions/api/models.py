@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from countersign.accounts.access import get_team
+from countersign.api.conditions import editable
 from countersign.api.idempotency import idempotent
 from countersign.api.views import ActorAPIView
 from countersign.errors import NotFound
@@ -28,7 +32,8 @@ from registry.rest import (
     checked,
 )
 from registry.versions import actions
-from registry.versions.access import get_model, get_version
+from registry.versions.access import get_alias, get_model, get_tag, get_version
+from registry.versions.actions.locks import lock_model
 from registry.versions.api import shapes
 from registry.versions.models import Alias, RegisteredModel, Tag
 from registry.versions.queries import models_visible_to
@@ -50,6 +55,14 @@ def drawn(models: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
 def model_body(model: RegisteredModel) -> Any:
     """The body of one model as it is now."""
     return shapes.ModelSerializer(drawn(RegisteredModel.objects.select_related("team")).get(pk=model.pk)).data
+
+
+def one_or_none(serializer: type[BaseSerializer[Any]], get: Callable[[], Any]) -> Any:
+    """The body of what `get` finds, None where it is not there."""
+    try:
+        return serializer(get()).data
+    except NotFound:
+        return None
 
 
 class Models(ActorAPIView):
@@ -97,11 +110,16 @@ class OneModel(ActorAPIView):
         """One model."""
         return Response(model_body(get_model(self.actor, name)))
 
+    def as_it_stands(self, name: str) -> Any:
+        """For conditions."""
+        return model_body(lock_model(get_model(self.actor, name, Permission.REGISTER)))
+
     @extend_schema(
         operation_id="models_update",
         request=shapes.DescriptionSerializer,
         responses=shapes.ModelSerializer,
     )
+    @editable
     def patch(self, request: Request, name: str) -> Response:
         """Replace the description."""
         model = get_model(self.actor, name, Permission.REGISTER)
@@ -157,9 +175,20 @@ class ModelTag(ActorAPIView):
 
     required_permission: ClassVar[Declared] = READ_OR_REGISTER
 
+    @extend_schema(operation_id="models_get_tag", responses=shapes.TagSerializer)
+    def get(self, request: Request, name: str, key: str) -> Response:
+        """One tag."""
+        return Response(shapes.TagSerializer(get_tag(get_model(self.actor, name), key)).data)
+
+    def as_it_stands(self, name: str, key: str) -> Any:
+        """For conditions."""
+        model = lock_model(get_model(self.actor, name, Permission.REGISTER))
+        return one_or_none(shapes.TagSerializer, partial(get_tag, model, key))
+
     @extend_schema(
         operation_id="models_set_tag", request=shapes.TagValueSerializer, responses=shapes.TagSerializer
     )
+    @editable
     def put(self, request: Request, name: str, key: str) -> Response:
         """Set a tag."""
         model = get_model(self.actor, name, Permission.REGISTER)
@@ -168,6 +197,7 @@ class ModelTag(ActorAPIView):
         return Response(shapes.TagSerializer(tag).data)
 
     @extend_schema(operation_id="models_delete_tag", responses={204: None})
+    @editable
     def delete(self, request: Request, name: str, key: str) -> Response:
         """Take a tag away."""
         model = get_model(self.actor, name, Permission.REGISTER)
@@ -197,15 +227,17 @@ class OneAlias(ActorAPIView):
     @extend_schema(operation_id="aliases_get", responses=shapes.AliasSerializer)
     def get(self, request: Request, name: str, alias: str) -> Response:
         """Where an alias points."""
-        model = get_model(self.actor, name)
-        found = next((one for one in model.aliases.select_related("version") if one.name == alias), None)
-        if found is None:
-            raise NotFound(f"“{model.name}” has no alias “{alias[:100]}”.")
-        return Response(shapes.AliasSerializer(found).data)
+        return Response(shapes.AliasSerializer(get_alias(get_model(self.actor, name), alias)).data)
+
+    def as_it_stands(self, name: str, alias: str) -> Any:
+        """For conditions."""
+        model = lock_model(get_model(self.actor, name, Permission.REGISTER))
+        return one_or_none(shapes.AliasSerializer, partial(get_alias, model, alias))
 
     @extend_schema(
         operation_id="aliases_set", request=shapes.AliasTargetSerializer, responses=shapes.AliasSerializer
     )
+    @editable
     def put(self, request: Request, name: str, alias: str) -> Response:
         """Point an alias at a version. Protected aliases move only by promotion."""
         model = get_model(self.actor, name, Permission.REGISTER)
@@ -215,6 +247,7 @@ class OneAlias(ActorAPIView):
         return Response(shapes.AliasSerializer(moved).data)
 
     @extend_schema(operation_id="aliases_delete", responses={204: None})
+    @editable
     def delete(self, request: Request, name: str, alias: str) -> Response:
         """Take an alias away."""
         model = get_model(self.actor, name, Permission.REGISTER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -11,6 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from countersign.api.conditions import editable
 from countersign.api.idempotency import idempotent
 from countersign.api.views import ActorAPIView
 from countersign.blobs.multipart import METADATA, Parts, TakesParts, read_parts
@@ -32,10 +34,11 @@ from registry.rest import (
     json_object,
 )
 from registry.versions import actions
-from registry.versions.access import get_file, get_model, get_version
+from registry.versions.access import get_file, get_model, get_tag, get_version
 from registry.versions.actions import ReceivedFile
+from registry.versions.actions.locks import lock_version
 from registry.versions.api import shapes
-from registry.versions.api.models import READ_OR_REGISTER
+from registry.versions.api.models import READ_OR_REGISTER, one_or_none
 from registry.versions.metadata import registration_of
 from registry.versions.models import ModelVersion
 from registry.versions.queries import versions_visible_to
@@ -129,11 +132,16 @@ class OneVersion(ActorAPIView):
         """One version."""
         return Response(version_body(get_version(self.actor, name, number)))
 
+    def as_it_stands(self, name: str, number: int) -> Any:
+        """For conditions."""
+        return version_body(lock_version(get_version(self.actor, name, number, Permission.REGISTER)))
+
     @extend_schema(
         operation_id="versions_update",
         request=shapes.DescriptionSerializer,
         responses=shapes.VersionSerializer,
     )
+    @editable
     def patch(self, request: Request, name: str, number: int) -> Response:
         """Replace the description, the one thing that may change."""
         version = get_version(self.actor, name, number, Permission.REGISTER)
@@ -213,9 +221,21 @@ class VersionTag(ActorAPIView):
 
     required_permission: ClassVar[Declared] = READ_OR_REGISTER
 
+    @extend_schema(operation_id="versions_get_tag", responses=shapes.TagSerializer)
+    def get(self, request: Request, name: str, number: int, key: str) -> Response:
+        """One tag."""
+        version = get_version(self.actor, name, number)
+        return Response(shapes.TagSerializer(get_tag(version.model, key, version)).data)
+
+    def as_it_stands(self, name: str, number: int, key: str) -> Any:
+        """For conditions."""
+        version = lock_version(get_version(self.actor, name, number, Permission.REGISTER))
+        return one_or_none(shapes.TagSerializer, partial(get_tag, version.model, key, version))
+
     @extend_schema(
         operation_id="versions_set_tag", request=shapes.TagValueSerializer, responses=shapes.TagSerializer
     )
+    @editable
     def put(self, request: Request, name: str, number: int, key: str) -> Response:
         """Set a tag."""
         version = get_version(self.actor, name, number, Permission.REGISTER)
@@ -224,6 +244,7 @@ class VersionTag(ActorAPIView):
         return Response(shapes.TagSerializer(tag).data)
 
     @extend_schema(operation_id="versions_delete_tag", responses={204: None})
+    @editable
     def delete(self, request: Request, name: str, number: int, key: str) -> Response:
         """Take a tag away."""
         version = get_version(self.actor, name, number, Permission.REGISTER)
