@@ -29,8 +29,6 @@ from tests.factories.people import api_client, token_for
 from tests.rehearsal.make import FOLDER
 from tests.stack import EXPORT_KEY, KEY, MODEL
 
-pytestmark = pytest.mark.xdist_group("rehearsal")  # one restored database for all of it
-
 DUMP = FOLDER / "main-job.sql.gz"
 GROWS = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 """Django's own lists of what is installed."""
