@@ -34,6 +34,12 @@ def policy_in_force(risk_tier: str, environment: Environment) -> PolicyRevision 
     )
 
 
+def policies_in_force(environment: Environment) -> dict[str, PolicyRevision]:
+    """The revisions that govern models in an environment now, by risk tier."""
+    revisions = PolicyRevision.objects.filter(policy__environment=environment, state=RevisionState.IN_FORCE)
+    return {one.policy.risk_tier: one for one in revisions.select_related("policy__environment")}
+
+
 def policies_visible_to(actor: Actor) -> QuerySet[Policy]:
     """Every policy, for whoever is known here: what governs a model is no secret. By environment, then
     tier."""

@@ -70,7 +70,7 @@ def judge(
     around = around or around_of([version])[version.pk]
     results = [_evaluated(version, document, evaluation, around)]
     if document.evaluation_max_age_days is not None:
-        results.append(_young_enough(document, document.evaluation_max_age_days, evaluation))
+        results.append(_young_enough(document, document.evaluation_max_age_days, evaluation, version))
     if document.card_sections:
         results.append(_card_complete(version, document, evaluation, card, around))
     results += [_rule(rule, version, evaluation, around) for rule in document.rules]
@@ -265,7 +265,9 @@ def _trained_on(around: Around, evaluation: Evaluation) -> bool:
     return any(one.dataset_version.digest == digest for one in around.training)
 
 
-def _young_enough(document: PolicyDocument, days: int, evaluation: Evaluation | None) -> RequirementResult:
+def _young_enough(
+    document: PolicyDocument, days: int, evaluation: Evaluation | None, version: ModelVersion
+) -> RequirementResult:
     age = _age_of(evaluation) if evaluation else None
     looked_at: dict[str, Any] = {"limit": days, "value": None if age is None else f"{age:f}"}
     state: State = "not_measured"
@@ -280,7 +282,7 @@ def _young_enough(document: PolicyDocument, days: int, evaluation: Evaluation | 
         if state == "not_met":
             message += " Evaluate the version again."
         looked_at["evaluation"] = evaluation.number
-        link = _page(evaluation, evaluation.version)
+        link = _page(evaluation, version)
     sentence = age_sentence(document)
     return RequirementResult(
         "evaluation-age", "Evaluation is recent", sentence, state, state != "met", message, looked_at, link

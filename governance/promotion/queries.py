@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,17 +13,16 @@ from countersign.actors import Actor
 from countersign.blobs.store import is_intact
 from countersign.verdicts import Reason, Verdict
 from countersign.web.formats import plural
-from governance.cards.queries import newest_revision
 from governance.environments.models import Environment
-from governance.evaluation.queries import latest_evidence
-from governance.policies.queries import policy_in_force
+from governance.policies.around import Around, around_of
+from governance.policies.queries import policies_in_force
 from governance.policies.rules import document_of
 from governance.policies.verdict import RequirementResult, judge
 from governance.profiles.models import RiskTier
-from governance.profiles.queries import profile_of
 from governance.promotion.models import LivePeriod, Promotion
 from governance.reviews.models import LIVE, Meaning, Review, ReviewState
-from governance.reviews.queries import Standing, newest_review, standing_of, with_their_rows
+from governance.reviews.queries import Standing, standing_of, standings_of, with_their_rows
+from governance.reviews.subject import ingredients_of
 from registry.versions.models import ModelVersion, RegisteredModel
 from registry.versions.queries import models_visible_to
 
@@ -69,18 +69,56 @@ def gate_of(*, version: ModelVersion, environment: Environment) -> Gate:
     is missing of the review. Reads only; `promote` asks it again under its locks.
 
     A review that is open or approved is judged by its own policy revision; else the one in force counts."""
+    return gates_of([version], environment)[version.pk]
+
+
+def gates_of(versions: Sequence[ModelVersion], environment: Environment) -> dict[UUID, Gate]:
+    """`gate_of` for several versions by their ids, in a fixed number of queries where their model, run and parent
+    were joined."""
+    newest = with_their_rows(
+        Review.objects.filter(version__in=versions, environment=environment).exclude(
+            state=ReviewState.WITHDRAWN
+        )
+    )
+    reviews = {
+        review.version_id: review
+        for review in newest.order_by("version_id", "-number").distinct("version_id")
+    }
+    counting = [review for review in reviews.values() if review.state in _COUNTS]
+    standings = {one.review.version_id: one for one in standings_of(counting)} if counting else {}
+    around = around_of(versions)
+    judged = _without_review([one for one in versions if one.pk not in standings], environment, around)
+    return {
+        version.pk: _gate(
+            version, environment, reviews.get(version.pk), standings.get(version.pk), around, judged
+        )
+        for version in versions
+    }
+
+
+def _gate(
+    version: ModelVersion,
+    environment: Environment,
+    review: Review | None,
+    standing: Standing | None,
+    around: Mapping[UUID, Around],
+    judged: Mapping[UUID, tuple[list[RequirementResult], Reason | None]],
+) -> Gate:
     reasons: list[Reason] = []
     if version.archived_at or version.model.archived_at:
         reasons.append(Reason("archived", "This version or its model is archived. Restore it first."))
-    review = newest_review(version, environment)
-    standing = standing_of(review) if review is not None and review.state in _COUNTS else None
     if standing is not None:
-        requirements = standing.requirements
+        requirements = judge(
+            version=standing.review.version,
+            document=standing.policy,
+            evaluation=standing.evidence,
+            card=standing.card,
+            around=around[version.pk],
+        )
     else:
-        judged, missing = _without_review(version, environment)
+        requirements, missing = judged[version.pk]
         if missing is not None:
             return Gate(Verdict.refuse(*reasons, missing), [], None)
-        requirements = judged
     reasons += [_reason(result) for result in requirements if result.blocks]
     reasons += _of_review(review, standing, environment)
     notes = [
@@ -105,26 +143,47 @@ def _reason(result: RequirementResult) -> Reason:
 
 
 def _without_review(
-    version: ModelVersion, environment: Environment
-) -> tuple[list[RequirementResult], Reason | None]:
-    """The requirements of the policy in force judged, or the reason why there is nothing to judge by."""
-    profile = profile_of(version.model)
-    if profile is None:
-        return [], Reason(
-            "no_tier",
-            "The model has no risk tier yet, so no policy applies. Its owner sets one on the model's page.",
-            reverse("registry:model", args=[version.model.name]),
-        )
-    revision = policy_in_force(profile.risk_tier, environment)
-    if revision is None:
-        return [], Reason(
-            "no_policy",
-            f"No policy is in force for {profile.risk_tier} tier in {environment.name}. "
-            "A compliance officer puts one in force.",
-        )
-    document = document_of(revision)
-    evidence = latest_evidence(version, document.suite)
-    return judge(version=version, document=document, evaluation=evidence, card=newest_revision(version)), None
+    versions: Sequence[ModelVersion], environment: Environment, around: Mapping[UUID, Around]
+) -> dict[UUID, tuple[list[RequirementResult], Reason | None]]:
+    """For each version the requirements of the policy in force judged, or the reason why there is nothing to judge
+    by."""
+    if not versions:
+        return {}
+    found = ingredients_of(versions, results=True)
+    policies = policies_in_force(environment)
+    judged: dict[UUID, tuple[list[RequirementResult], Reason | None]] = {}
+    for version in versions:
+        profile = found.profiles.get(version.model_id)
+        revision = policies.get(profile.risk_tier) if profile else None
+        if profile is None:
+            judged[version.pk] = (
+                [],
+                Reason(
+                    "no_tier",
+                    "The model has no risk tier yet, so no policy applies. Its owner sets one on the model's page.",
+                    reverse("registry:model", args=[version.model.name]),
+                ),
+            )
+        elif revision is None:
+            judged[version.pk] = (
+                [],
+                Reason(
+                    "no_policy",
+                    f"No policy is in force for {profile.risk_tier} tier in {environment.name}. "
+                    "A compliance officer puts one in force.",
+                ),
+            )
+        else:
+            document = document_of(revision)
+            results = judge(
+                version=version,
+                document=document,
+                evaluation=found.evidence.get((version.pk, document.suite)),
+                card=found.cards.get(version.pk),
+                around=around[version.pk],
+            )
+            judged[version.pk] = results, None
+    return judged
 
 
 def _of_review(review: Review | None, standing: Standing | None, environment: Environment) -> list[Reason]:
