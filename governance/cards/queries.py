@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from countersign.actors import Actor
 from governance.cards.absence import Absence
-from governance.cards.drawn import absences
+from governance.cards.drawn import absences, absences_by
 from governance.cards.models import CardRevision
 from governance.cards.sections import Section, required_at
 from governance.cards.texts import not_applicable_reason
-from governance.evaluation.models import Evaluation
-from governance.evaluation.queries import latest_evidence
-from registry.versions.models import ModelVersion
+from governance.evaluation.models import Evaluation, EvaluationState
+from registry.versions.models import ModelVersion, VersionInput
 from registry.versions.queries import models_visible_to
 
 
@@ -109,11 +109,46 @@ def standing_of_sections(
 
 def completeness(version: ModelVersion, tier: str) -> Completeness:
     """How far the version's card is for a risk tier, with its newest evidence."""
+    return completeness_of([version], {version.model_id: tier})[version.pk]
+
+
+def completeness_of(versions: Sequence[ModelVersion], tiers: Mapping[UUID, str]) -> dict[UUID, Completeness]:
+    """`completeness` of several versions by their ids, in three queries. `tiers` are the risk tiers by model;
+    versions of a model without one are left out."""
+    cards = CardRevision.objects.filter(version__in=versions).order_by("version", "-number")
+    newest = {card.version_id: card for card in cards.distinct("version")}
+    measured = set(
+        Evaluation.objects.filter(version__in=versions, state=EvaluationState.SUCCEEDED).values_list(
+            "version", flat=True
+        )
+    )
+    trained = set(
+        VersionInput.objects.filter(version__in=versions, context="training").values_list(
+            "version", flat=True
+        )
+    )
+    return {
+        version.pk: _completeness(
+            tiers[version.model_id],
+            version,
+            newest.get(version.pk),
+            absences_by(
+                version=version,
+                measured=version.pk in measured,
+                trained=version.pk in trained,
+                has_tier=True,
+            ),
+        )
+        for version in versions
+        if version.model_id in tiers
+    }
+
+
+def _completeness(
+    tier: str, version: ModelVersion, card: CardRevision | None, absent: Mapping[str, Absence]
+) -> Completeness:
     standings = standing_of_sections(
-        required_at(tier),
-        version=version,
-        card=newest_revision(version),
-        evaluation=latest_evidence(version),
+        required_at(tier), version=version, card=card, evaluation=None, absent=absent
     )
     missing = [standing.section for standing in standings if not standing.complete]
     return Completeness(len(standings) - len(missing), len(standings), missing)
