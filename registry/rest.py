@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
+from countersign.api.bodies import loads
 from countersign.errors import Invalid
 
 NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="The name, percent-encoded.")
@@ -37,8 +37,8 @@ def checked(serializer: type[Serializer[Any]], request: Request) -> dict[str, An
 def json_object(text: str) -> dict[str, Any]:
     """A JSON object from text. Raises Invalid (bad_metadata)."""
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        value = loads(text)
+    except ValueError as error:
         raise Invalid(
             f"metadata is not JSON: {error}.", fields={"metadata": [str(error)]}, code="bad_metadata"
         ) from None

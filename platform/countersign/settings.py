@@ -153,6 +153,13 @@ EVALUATION_MEMORY_BYTES = env.integer(
 EVALUATION_CPU_SECONDS = env.integer("COUNTERSIGN_EVALUATION_CPU_SECONDS", 300, low=1)
 EVALUATION_WALL_SECONDS = env.integer("COUNTERSIGN_EVALUATION_WALL_SECONDS", 600, low=1)
 
+# --- rate limits of the API: so many a minute, for each actor, or for each address of whom nobody knows --
+RATE_LIMITS = {
+    "requests": env.integer("COUNTERSIGN_RATE_REQUESTS", 6_000, low=1),
+    "uploads": env.integer("COUNTERSIGN_RATE_UPLOADS", 1_200, low=1),
+    "strangers": env.integer("COUNTERSIGN_RATE_STRANGERS", 300, low=1),
+}
+
 # --- REST ----------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -163,7 +170,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "countersign.api.schema.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "countersign.api.pagination.NewestFirst",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["countersign.api.bodies.JSONParser"],
     "EXCEPTION_HANDLER": "countersign.api.problems.handler",
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": None,

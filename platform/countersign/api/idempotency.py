@@ -87,9 +87,8 @@ def _digest(request: Request) -> str:
 
 def _claim(actor: UUID, key: str) -> None:
     """Take the key until the transaction ends. Raises Conflict while another request holds it."""
-    number = int.from_bytes(hashlib.sha256(f"{actor}\n{key}".encode()).digest()[:8], signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(actor, key)])
         if not cursor.fetchone()[0]:
             raise Conflict(
                 f"The first request with this {HEADER} is still under way. Ask again in a moment.",
@@ -131,3 +130,43 @@ def _keep(actor: UUID, key: str, digest: str, response: Response) -> None:
     # Others that ran out go on the way; those another request is removing are left to it.
     old = IdempotencyKey.objects.select_for_update(skip_locked=True).filter(created_at__lt=now - KEPT)
     IdempotencyKey.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:_FORGOTTEN_AT_ONCE])).delete()
+
+
+def done_once(actor: Actor, token: str, act: Callable[[], str]) -> str:
+    """Do what a page's form asks for, once: `act` does it and gives the address that shows it. `token` is the
+    hidden one of the form; a second sending of it (a double click, a retry) waits for the first and is led to
+    the same address. What `act` raises undoes everything, so the form may be sent again."""
+    if actor.ref is None or not 1 <= len(token) <= 100:
+        return act()
+    key = f"form {token}"
+    with transaction.atomic():
+        _wait_for(actor.ref, key)
+        if known := _known(actor.ref, key):
+            return known.location
+        address = act()
+        IdempotencyKey.objects.create(
+            actor=actor.ref,
+            key=key,
+            digest="",
+            status=303,
+            body=b"",
+            location=address,
+            created_at=clock.now(),
+        )
+        return address
+
+
+def answered_before(actor: Actor, token: str) -> str | None:
+    """Where a form with this token led, if it was sent and done already."""
+    known = _known(actor.ref, f"form {token}") if actor.ref and token else None
+    return known.location if known else None
+
+
+def _wait_for(actor: UUID, key: str) -> None:
+    """Take the key until the transaction ends, after whoever holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_number(actor, key)])
+
+
+def _lock_number(actor: UUID, key: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{actor}\n{key}".encode()).digest()[:8], signed=True)

@@ -12,13 +12,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from countersign.actors import Actor
-from countersign.api import conditions
+from countersign.api import conditions, limits
+from countersign.api.bodies import hold_chunks
 from countersign.api.pagination import NewestFirst
 from countersign.permissions import Declared
 
@@ -44,9 +47,20 @@ class ActorAPIView(APIView):
         actor: Actor = self.request.user  # type: ignore[assignment]
         return actor
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Everything that is asked before the body is read."""
+        super().initial(request, *args, **kwargs)
+        hold_chunks(request._request)
+
     def perform_authentication(self, request: Request) -> None:
-        """Make the actor known to whatever stands around the view."""
-        super().perform_authentication(request)
+        """Make the actor known to whatever stands around the view, and count the request: a stranger's, and a
+        token's that opens nothing, for its address. Raises Throttled."""
+        try:
+            super().perform_authentication(request)
+        except AuthenticationFailed:
+            limits.count(request._request, None)
+            raise
+        limits.count(request._request, request.user)  # type: ignore[arg-type]  # None: Authenticated answers 401
         request.actor = request._request.actor = request.user  # type: ignore[attr-defined]
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -60,6 +74,7 @@ class ActorAPIView(APIView):
             read = request.method in ("GET", "HEAD") and response.status_code < 400
             response["Cache-Control"] = self.kept if read else "no-store"
         patch_vary_headers(response, ("Authorization", "Cookie"))
+        limits.tell(request._request, response)
         conditions.mark(self, request._request, response)
         return response
 
@@ -70,6 +85,21 @@ class ActorAPIView(APIView):
         return paginator.get_paginated_response(
             serializer(rows, many=True, context={"actor": self.actor}).data
         )
+
+
+class Document(SpectacularJSONAPIView):
+    """The OpenAPI document, to anybody; drawing it costs, so each address is counted."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Raises Throttled."""
+        super().initial(request, *args, **kwargs)
+        limits.count(request._request, None)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """With what is left."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        limits.tell(request._request, response)
+        return response
 
 
 _ROW = re.compile(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import Any
 
 from django.http import HttpRequest
 
+from countersign.api.bodies import in_chunks, reader_of
 from countersign.blobs.store import BLOCK, sha256_of_text
 from countersign.errors import Invalid
 
@@ -20,7 +20,7 @@ def announced_size(request: HttpRequest) -> int | None:
     length."""
     header = request.META.get("CONTENT_LENGTH") or ""
     if not header:
-        return None if _chunked(request) else 0
+        return None if in_chunks(request) else 0
     if not header.isascii() or not header.isdigit():
         raise Invalid("Content-Length is not a whole number.", code="bad_request")
     return int(header)
@@ -48,18 +48,6 @@ def _hexadecimal(structured: str) -> str:
         return sha256_of_text(base64.b64decode(structured.strip(":"), validate=True).hex())
     except (binascii.Error, ValueError) as error:
         raise Invalid("Content-Digest should look like sha-256=:base64:.", code="bad_digest") from error
-
-
-def _chunked(request: HttpRequest) -> bool:
-    return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-
-
-def reader_of(request: HttpRequest) -> Any:
-    """The body as an object with `read(size)`. Django reads nothing of a body in chunks (it has no length),
-    so that one comes straight from the server, which ends it."""
-    if _chunked(request) and request.META.get("wsgi.input_terminated"):
-        return request.META["wsgi.input"]
-    return request
 
 
 def body_blocks(request: HttpRequest) -> Iterator[bytes]:

@@ -20,9 +20,10 @@ from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
-from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 
-from countersign.blobs.bodies import READ, announced_size, cut, reader_of
+from countersign.api.bodies import JSONParser, reader_of
+from countersign.blobs.bodies import READ, announced_size, cut
 from countersign.blobs.store import Incoming, discard, receive
 from countersign.errors import Invalid, TooLarge
 
