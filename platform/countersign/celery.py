@@ -7,11 +7,12 @@ message delivered twice finds the row taken.
 from __future__ import annotations
 
 import os
-import socket
 
 from celery import Celery
 from celery.signals import heartbeat_sent, setup_logging, worker_ready
 from django.conf import settings
+
+from countersign import signs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "countersign.settings")
 
@@ -30,6 +31,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
+    beat_scheduler="countersign.beat:OneBeat",
     beat_schedule={
         "seal": {
             "task": "countersign.ledger.tasks.seal_pending",
@@ -46,8 +48,6 @@ app.conf.update(
 )
 app.autodiscover_tasks(["countersign.jobs", "countersign.ledger", "countersign.upkeep"])
 
-HEARTBEAT_KEY = "countersign:worker:{queue}"
-
 
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
@@ -57,14 +57,5 @@ def keep_our_logging(**_: object) -> None:
 @worker_ready.connect
 @heartbeat_sent.connect
 def note_heartbeat(**_: object) -> None:
-    """Each worker notes every few seconds that it lives, for /readyz; the note lapses by itself."""
-    import redis
-
-    queues = list(app.amqp.queues.consume_from)
-    try:
-        client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-        for queue in queues:
-            client.set(HEARTBEAT_KEY.format(queue=queue), socket.gethostname(), ex=30)
-        client.close()
-    except redis.RedisError:
-        pass  # /readyz says so: the note is then missing
+    """Each worker notes every few seconds that it lives; /readyz says so when the note is missing."""
+    signs.note_worker(settings.REDIS_URL, list(app.amqp.queues.consume_from))

@@ -121,7 +121,12 @@ def _reachable_binaries(binaries: Path, refuge: Path) -> Path:
             shutil.copytree(folder, partial / folder.name)
         for path in (partial, *partial.rglob("*")):
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        partial.rename(copy)
+        try:
+            partial.rename(copy)
+        except OSError:  # another start made the same copy meanwhile
+            shutil.rmtree(partial, ignore_errors=True)
+            if not copy.exists():
+                raise
     return copy / package.name / binaries.relative_to(package)
 
 

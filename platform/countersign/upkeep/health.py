@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from countersign import signs
 from countersign.blobs.storage import storage
 from countersign.jobs.handlers import QUEUES
 from countersign.ledger.queries import anchor_trouble, lag_seconds
@@ -39,7 +40,7 @@ def database() -> Part:
 def broker() -> Part:
     """Redis answers."""
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
+        with signs.connect(settings.REDIS_URL) as client:
             client.ping()
     except redis.RedisError as error:
         return Part(
@@ -64,8 +65,7 @@ def store() -> Part:
 def workers() -> Part:
     """A worker of each queue gave a sign of life in the last 30 seconds."""
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
-            silent = [queue for queue in QUEUES if not client.exists(f"countersign:worker:{queue}")]
+        silent = signs.silent_queues(settings.REDIS_URL, QUEUES)
     except redis.RedisError:
         return Part("workers", False, "unknown while Redis does not answer")
     if silent:
