@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from countersign.actors import Actor
 from countersign.verdicts import Reason, Verdict
+from governance.environments.models import Environment
 from governance.environments.queries import environment_of_alias
 from governance.promotion.actions import PromotionPass
 from governance.promotion.models import Promotion
@@ -101,3 +102,4 @@ class VersionGate:
 
 for gate in (AliasGate(), ModelGate(), VersionGate()):
     gates.register_gate(gate)
+gates.register_protection(lambda: frozenset(Environment.objects.values_list("alias_folded", flat=True)))

@@ -17,7 +17,6 @@ from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
 from governance.environments.queries import environments_in_order
 from governance.evaluation.models import Evaluation, EvaluationState
-from governance.profiles.models import ModelProfile
 from governance.profiles.queries import profile_of
 from governance.promotion.live import live_of
 from governance.promotion.queries import gate_of, gate_title, live_in
@@ -103,29 +102,6 @@ def profile(request: HttpRequest, model: RegisteredModel) -> Mapping[str, Any]:
     return {"profile": profile_of(model), "may_set": may}
 
 
-def tiers(models: Sequence[RegisteredModel]) -> dict[UUID, SafeString]:
-    """The risk tier of each model."""
-    return {
-        one.model_id: format_html("{}", one.get_risk_tier_display())
-        for one in ModelProfile.objects.filter(model__in=models)
-    }
-
-
-def in_production(models: Sequence[RegisteredModel]) -> dict[UUID, SafeString]:
-    """The version of each model in the last environment, with its tally."""
-    environment = environments_in_order().last()
-    return {
-        one.period.model_id: format_html(
-            '<span class="row in-cell">{}<a href="{}"><b>{}</b></a></span>',
-            one.small,
-            reverse("registry:version", args=[one.period.version.model.name, one.period.version.number]),
-            one.period.version.number,
-        )
-        for one in live_of(models)
-        if environment and one.period.environment_id == environment.pk
-    }
-
-
 def headline(versions: Sequence[ModelVersion]) -> dict[UUID, SafeString]:
     """ROC AUC of each version's newest evidence, with its interval."""
     newest = (
@@ -178,7 +154,5 @@ register(
 )
 register(page="registry.model", panel=Panel("where", 10, "main", f"{PANELS}/where.html", where))
 register(page="registry.model", panel=Panel("profile", 10, "aside", f"{PANELS}/profile.html", profile))
-columns.register("models", Column("Tier", 10, tiers))
-columns.register("models", Column("In production", 20, in_production))
 columns.register("versions", Column("ROC AUC, newest evidence", 10, headline))
 columns.register("versions", Column("Sign-offs for production", 20, sign_offs))

@@ -19,6 +19,7 @@ MODULES = (
     "visibility",
     "reactions",
     "panels",
+    "model_list",
     "profiles.verbs",
     "profiles.presenters",
     "environments.verbs",

@@ -7,6 +7,7 @@ taking governance away cannot open the door.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -63,6 +64,19 @@ def register_gate(gate: Gate) -> None:
 def check(question: Question, actor: Actor) -> Verdict:
     """The combined verdict of every gate."""
     return Verdict.all_of(gate.check(question, actor) for gate in _gates.values())
+
+
+_protections: list[Callable[[], frozenset[str]]] = []
+
+
+def register_protection(names: Callable[[], frozenset[str]]) -> None:
+    """Say which alias names are protected, folded: pages draw them with a lock. The gate decides, not this."""
+    _protections[:] = [names]
+
+
+def protected_names() -> frozenset[str]:
+    """The folded names of aliases that move only by promotion."""
+    return frozenset().union(*(names() for names in _protections))
 
 
 @register()

@@ -13,8 +13,11 @@ UPLOAD = "api/v1/uploads/<uuid:upload>"
 
 urlpatterns = [
     path("models/", views.model_list, name="models"),
+    path("register-model/", views.model_new, name="model-new"),
     path("models/<name:name>/", views.model_page, name="model"),
+    path("models/<name:name>/edit/", views.model_edit, name="model-edit"),
     path(PAGE, views.version_page, name="version"),
+    path(f"{PAGE}edit/", views.version_edit, name="version-edit"),
     path(f"{PAGE}files/", views.version_files, name="version-files"),
     path(f"{PAGE}files/<path:path>", views.version_file, name="version-file"),
     path(f"{PAGE}audit/", views.version_audit, name="version-audit"),

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from countersign.errors import Invalid
 from countersign.web import formats
 
 _MONTHS = {name[:3].lower(): number for number, name in enumerate(calendar.month_name) if name}
@@ -32,6 +33,12 @@ class PageForm(forms.Form):
             )
             if field.error_messages.get("required") == usual:
                 field.error_messages["required"] = f"{field.label or _label(name)} is missing."
+
+    def take(self, error: Invalid) -> None:
+        """Show what an action found wrong beside its fields; what belongs to none of them stands above."""
+        for name, sentences in (error.fields or {"": [error.message]}).items():
+            for sentence in sentences:
+                self.add_error(name if name in self.fields else None, sentence)
 
 
 def _label(name: str) -> str:

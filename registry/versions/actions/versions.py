@@ -27,12 +27,13 @@ from registry.versions.actions.aliases import set_alias
 from registry.versions.actions.contributors import add_found, contributors_of_registration
 from registry.versions.actions.locks import lock_model, lock_version, refuse_archived
 from registry.versions.actions.tags import set_tag
+from registry.versions.allowed import aliases_verdict
 from registry.versions.flavours import recognise
 from registry.versions.inputs import claimed_inputs
 from registry.versions.manifests import checked_files, digest_of, manifest_of
 from registry.versions.models import ManifestFile, ModelVersion, RegisteredModel, VersionInput
 from registry.versions.paths import manifest_path
-from registry.versions.queries import live_aliases, signature_digest
+from registry.versions.queries import signature_digest
 from registry.versions.values import (
     DeclaredFile,
     InputClaim,
@@ -189,13 +190,7 @@ def archive_version(*, version: ModelVersion, actor: Actor) -> ModelVersion:
         require(actor, Permission.ARCHIVE, version.model.team_id)
         refuse_archived(version)
         question = Question(act=Act.ARCHIVE_VERSION, model=version.model, version=version)
-        named = ", ".join(f"“{alias.name}”" for alias in live_aliases(version))
-        aliases = (
-            Verdict.because("has_aliases", f"{version} is {named}. Move or delete the alias first.")
-            if named
-            else Verdict.allow()
-        )
-        verdict = Verdict.all_of([gates.check(question, actor), aliases])
+        verdict = Verdict.all_of([gates.check(question, actor), aliases_verdict(version)])
         if not verdict:
             raise Refused(verdict)
         return _set_archived(version, clock.now(), VERSION_ARCHIVED, actor)
