@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from django.urls import URLPattern, URLResolver, get_resolver
+import pytest
+from django.urls import get_resolver
 
-from countersign.permissions import Permission
+from countersign.permissions import INSTANCE_ROLES, TEAM_ROLES, Permission
+from tests import permissions_kit as kit
+from tests.permissions_kit import patterns
+
+TABLE = Path(__file__).with_name("permissions.txt")
 
 _MISSING = object()
 
@@ -19,16 +25,6 @@ PUBLIC = {
     "upkeep:readyz",
 }
 """URL names a stranger may ask for. A view that is not here declares `required_permission`."""
-
-
-def patterns(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
-    """Every pattern with its full name."""
-    for pattern in resolver.url_patterns:
-        if isinstance(pattern, URLResolver):
-            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
-            yield from patterns(pattern, inner)
-        else:
-            yield f"{namespace}{pattern.name or pattern.pattern}", pattern
 
 
 def declared(view: Any) -> Any:
@@ -73,3 +69,51 @@ def test_a_rest_view_names_each_of_its_methods() -> None:
         if view is not None and isinstance(found, Mapping):
             methods = {method.upper() for method in view.http_method_names if hasattr(view, method)}
             assert methods - {"OPTIONS", "HEAD"} <= found.keys(), name
+
+
+def test_every_role_has_a_column() -> None:
+    assert set(kit.TEAM) == TEAM_ROLES
+    assert set(kit.INSTANCE) == INSTANCE_ROLES
+
+
+def table() -> dict[tuple[str, str], str]:
+    """The lines of permissions.txt by route and method, as `row_of` writes them."""
+    lines = [line.split() for line in TABLE.read_text().splitlines() if line and not line.startswith("#")]
+    rows = {(name, method): kit.row_of(name, method, list("".join(marks))) for name, method, *marks in lines}
+    assert len(rows) == len(lines), "a route and method stands twice in permissions.txt"
+    return rows
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["pages", "REST"])
+def test_who_may_do_what_by_every_route(kind: str) -> None:
+    """Every route × method × role, own and foreign team: asked for real, compared with permissions.txt."""
+    world = kit.build()
+    sent = kit.bodies(world)
+    stated = {key: said for key, said in table().items() if kit.is_rest(key[0]) == (kind == "REST")}
+    wrong = []
+    for name, pattern in patterns(get_resolver()):
+        if kit.is_rest(name) != (kind == "REST"):
+            continue
+        for method in kit.methods_of(pattern.callback):
+            try:
+                url = kit.url_of(world, name, pattern)
+            except KeyError as error:
+                wrong.append(f"  {name}: say in permissions_kit.py (THINGS or BY_ROUTE) what {error} is")
+                break
+            row = kit.row_of(name, method, _marks(world, name, method, url, sent))
+            if row != (said := stated.pop((name, method), None)):
+                wrong.append(f"  is     {row}\n  stated {said or 'nothing: add the line above'}")
+    wrong += [f"  no such route any more: {said}" for said in stated.values()]
+    columns = "\n".join(f"  {number:>2} {said}" for number, said in enumerate(kit.COLUMNS, 1))
+    assert not wrong, (
+        "\n".join(wrong)
+        + f"\nEach mark is one of:\n{columns}\nIf what is, is what was meant, put that line into tests/permissions.txt."
+        "\nA + that should not be one is often an empty body: see BODIES in tests/permissions_kit.py."
+    )
+
+
+def _marks(world: kit.World, name: str, method: str, url: str, sent: Mapping[str, Any]) -> list[str]:
+    """The mark of each column."""
+    body = sent.get(f"{name} {method}")
+    return [kit.mark_of(asker.ask(method, url, body, rest=kit.is_rest(name))) for asker in world.askers]
