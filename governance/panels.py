@@ -12,11 +12,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from countersign.permissions import Permission
-from countersign.web.formats import score
 from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
 from governance.environments.queries import environments_in_order
+from governance.evaluation.measures.catalogue import HEADLINES, METRICS
 from governance.evaluation.models import Evaluation, EvaluationState
+from governance.evaluation.suites import SUITES
+from governance.evaluation.writing import span, written
 from governance.profiles.queries import profile_of
 from governance.promotion.live import live_of
 from governance.promotion.queries import gate_of, gate_title, live_in
@@ -103,7 +105,8 @@ def profile(request: HttpRequest, model: RegisteredModel) -> Mapping[str, Any]:
 
 
 def headline(versions: Sequence[ModelVersion]) -> dict[UUID, SafeString]:
-    """ROC AUC of each version's newest evidence, with its interval."""
+    """The first measure of each version's newest evidence, with its interval: ROC AUC, or R²
+    where it predicts a number."""
     newest = (
         Evaluation.objects.filter(version__in=versions, state=EvaluationState.SUCCEEDED)
         .order_by("version_id", "-number")
@@ -111,13 +114,14 @@ def headline(versions: Sequence[ModelVersion]) -> dict[UUID, SafeString]:
     )
     cells = {}
     for evaluation in newest:
-        auc = evaluation.results_document["metrics"]["roc_auc"]
-        if auc["value"] is not None:
+        measure = METRICS[HEADLINES[SUITES[evaluation.suite].task][0]]
+        estimate = evaluation.results_document["metrics"][measure.name]
+        if estimate["value"] is not None:
             cells[evaluation.version_id] = format_html(
-                '<b>{}</b> <span class="ci">{} to {}</span>',
-                score(auc["value"]),
-                score(auc["ci_low"]),
-                score(auc["ci_high"]),
+                '<span class="mute">{}</span> <b>{}</b> <span class="ci">{}</span>',
+                measure.label,
+                written(measure, estimate["value"]),
+                span(measure, estimate),
             )
     return cells
 
@@ -154,5 +158,5 @@ register(
 )
 register(page="registry.model", panel=Panel("where", 10, "main", f"{PANELS}/where.html", where))
 register(page="registry.model", panel=Panel("profile", 10, "aside", f"{PANELS}/profile.html", profile))
-columns.register("versions", Column("ROC AUC, newest evidence", 10, headline))
+columns.register("versions", Column("Newest evidence", 10, headline))
 columns.register("versions", Column("Sign-offs for production", 20, sign_offs))

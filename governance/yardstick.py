@@ -23,6 +23,7 @@ from governance.policies.verdict import judge
 from governance.profiles.queries import profile_of
 from governance.promotion.queries import live_in
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import Task, task_of
 
 _ENDS: dict[str, Literal["low", "high", ""]] = {
     "value": "",
@@ -56,16 +57,16 @@ def yardstick_of(evaluation: Evaluation) -> Yardstick:
     judged = judge(
         version=version,
         document=document,
-        evaluation=evaluation if evaluation.suite == document.suite else None,
+        evaluation=evaluation if evaluation.suite == document.suite_for(version) else None,
         card=newest_revision(version),
     )
-    rules = {rule.id: rule for rule in document.rules}
+    rules, task = {rule.id: rule for rule in document.rules}, task_of(version.signature)
     return Yardstick(
         environment=environment.name,
         policy=f"{document.name}, revision {revision.number}",
         url=reverse("governance:policy", args=[revision.policy_id]),
         limits=tuple(limit for rule in document.rules if (limit := _limit(rule))),
-        requirements=tuple(_requirement(one) for one in judged if _reads_evidence(one, rules)),
+        requirements=tuple(_requirement(one) for one in judged if _reads_evidence(one, rules, task)),
         live=champion_version,
         champion=champion,
     )
@@ -114,11 +115,13 @@ def _limit(rule: Rule) -> Limit | None:
     )
 
 
-def _reads_evidence(result: RequirementResult, rules: dict[str, Rule]) -> bool:
-    """Whether the requirement asks something of the evidence, and not of card, lineage or format."""
+def _reads_evidence(result: RequirementResult, rules: dict[str, Rule], task: Task) -> bool:
+    """Whether the requirement asks something of the evidence, and not of card, lineage, format or another task."""
     rule = rules.get(result.rule_id)
     if rule is None:
         return result.rule_id in ("evaluation", "evaluation-age")
+    if rule.task not in (None, task):
+        return False
     return bool(rule.each) or rule.path.startswith(_OF_EVIDENCE)
 
 

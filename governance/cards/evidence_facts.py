@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.urls import reverse
 
-from countersign.web.formats import duration, plural, score, size, thousands
+from countersign.web.formats import duration, plural, quantity, score, size, thousands
 from governance.cards.absence import Absence
-from governance.cards.facts import Drawn, Fact, MeasuredRow, Source
+from governance.cards.facts import Drawn, Fact, MeasuredRow, Source, fact
 from governance.evaluation.measures.catalogue import (
+    AGAINST_EACH,
     FAIRNESS,
     FAIRNESS_RULES,
     METRICS,
-    MIN_POSITIVES,
-    MIN_ROWS,
+    Task,
+    enough_rows,
+    of_task,
 )
 from governance.evaluation.models import Evaluation
+from governance.evaluation.suites import SUITES
 from registry import links
 
 
@@ -41,11 +45,7 @@ def _evaluation_data(evaluation: Evaluation) -> Drawn:
     facts = [
         Fact("Data", f"{data['name']} {data['number']}", source, page),
         Fact("Digest", data["digest"], source),
-        Fact(
-            "Rows",
-            f"{thousands(data['rows'])}, of which {thousands(results['positives'])} positive",
-            source,
-        ),
+        Fact("Rows", _rows(results), source),
         Fact(
             "Independent",
             "No: the version was trained on it." if trained else "Not among the training data.",
@@ -66,8 +66,30 @@ def _evaluation_data(evaluation: Evaluation) -> Drawn:
 def _performance(evaluation: Evaluation) -> Drawn:
     source = source_of(evaluation)
     results = evaluation.results_document
-    rows = tuple(MeasuredRow.of(METRICS[name], results["metrics"].get(name)) for name in METRICS)
-    return Drawn(source, (Fact("Threshold", score(results["threshold"]), source),), rows)
+    task = SUITES[evaluation.suite].task
+    rows = tuple(
+        MeasuredRow.of(measure, results["metrics"].get(name))
+        for name, measure in of_task(METRICS, task).items()
+    )
+    return Drawn(source, (_decided_by(results, task, source),), rows)
+
+
+def _rows(results: dict[str, Any]) -> str:
+    said = thousands(results["n"])
+    if "positives" in results:
+        return f"{said}, of which {thousands(results['positives'])} positive"
+    target = results["target"]
+    spread = quantity(target["standard_deviation"])
+    return f"{said}; the target is {quantity(target['mean'])} on average, standard deviation {spread}"
+
+
+def _decided_by(results: dict[str, Any], task: Task, source: Source) -> Fact:
+    """What turns the model's answer into right or wrong: the threshold, or the tolerance of a regression."""
+    if task is Task.BINARY:
+        return Fact("Threshold", score(results["threshold"]), source)
+    tolerance = results["tolerance"]
+    said = "" if tolerance is None else quantity(tolerance)
+    return fact("Tolerance", said, source, "The signature declares no tolerance.")
 
 
 def _fairness(evaluation: Evaluation) -> Drawn:
@@ -78,26 +100,29 @@ def _fairness(evaluation: Evaluation) -> Drawn:
         return Drawn(source, (Fact("Compared by", note, source, absence=Absence.NONE_DECLARED),))
     rows: list[MeasuredRow] = []
     small: list[Fact] = []
+    task = SUITES[evaluation.suite].task
+    rules = of_task(FAIRNESS_RULES, task)
+    ratio = next(name for name in rules if name in AGAINST_EACH)
     for entry in entries:
-        attribute, against = entry["attribute"], entry["reference"] or ""
+        attribute, against = entry["attribute"], entry["reference"] or "all other rows"
         for group in entry["groups"]:
             if group["status"] == "measured":
                 row = MeasuredRow.of(
-                    FAIRNESS["selection_rate_ratio"],
-                    group["selection_rate_ratio"],
+                    FAIRNESS[ratio],
+                    group[ratio],
                     attribute=attribute,
                     group=group["group"],
                     against=against,
                 )
                 rows.append(row)
             elif group["status"] == "insufficient":
-                need = f"{plural(group['n'], 'row')}; {MIN_ROWS} with {MIN_POSITIVES} positives are needed"
+                need = f"{plural(group['n'], 'row')}; {enough_rows(task)} are needed"
                 label = f"{attribute}: {group['group']}"
                 small.append(Fact(label, need, source, absence=Absence.INSUFFICIENT))
         rows += [
             MeasuredRow.of(FAIRNESS[name], entry[name], attribute=attribute)
-            for name in FAIRNESS_RULES
-            if name != "selection_rate_ratio"
+            for name in rules
+            if name not in AGAINST_EACH
         ]
     return Drawn(source, tuple(small), tuple(rows))
 

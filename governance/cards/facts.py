@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from countersign.web import formats
 from governance.cards.absence import Absence
-from governance.evaluation.measures.catalogue import Measure, Unit
+from governance.evaluation.measures.catalogue import Measure
+from governance.evaluation.writing import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,14 @@ class MeasuredRow:
     @property
     def text(self) -> str:
         """The value as it is written."""
-        return self._written(self.value)
+        return written(self.measure, self.value)
 
     @property
     def interval(self) -> str:
         """The interval as it is written; empty where there is none."""
         if self.ci_low is None or self.ci_high is None:
             return ""
-        return f"{self._written(self.ci_low)} to {self._written(self.ci_high)}"
-
-    def _written(self, value: float | None) -> str:
-        return formats.percent(value) if self.measure.unit is Unit.PERCENT else formats.score(value)
+        return f"{written(self.measure, self.ci_low)} to {written(self.measure, self.ci_high)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from django.urls import reverse
 
-from countersign.web.formats import duration, instant, score, thousands
+from countersign.web.formats import duration, instant, quantity, score, thousands
 from governance.cards.absence import Absence
 from governance.cards.facts import Drawn, Fact, Source, fact
 from governance.profiles.queries import profile_of
 from registry import links
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import Task, task_of
 
 
 def _run_source(version: ModelVersion) -> Source:
@@ -119,6 +120,12 @@ def _operation(version: ModelVersion) -> Drawn:
     source = Source("signature", links.version(version))
     signature = version.signature
     facts = [Fact(feature["name"], feature["type"], source) for feature in signature["features"]]
+    if task_of(signature) is Task.REGRESSION:
+        tolerance = signature.get("tolerance")
+        said = "" if tolerance is None else quantity(tolerance)
+        facts.append(Fact("Predicts", signature["target"], source))
+        facts.append(fact("Tolerance", said, source, "The signature declares no tolerance."))
+        return Drawn(source, tuple(facts))
     threshold = signature.get("threshold")
     facts.append(
         fact(

@@ -14,8 +14,9 @@ from countersign.errors import Conflict, Invalid, Refused
 from countersign.jobs.actions import enqueue
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
+from governance.evaluation.fitness import why_unfit
 from governance.evaluation.models import Evaluation, EvaluationState
-from governance.evaluation.suites import SUITES
+from governance.evaluation.suites import SUITES, default_suite
 from governance.evaluation.verbs import (
     EVALUATION_CANCELLED,
     EVALUATION_FAILED,
@@ -26,23 +27,24 @@ from governance.numbers import next_number
 from registry.datasets.models import DatasetVersion
 from registry.versions.actions.locks import lock_version, refuse_archived
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import task_of
 
 EVALUATE = "governance.evaluate"
-DEFAULT_SUITE = "default-binary"
 
 
 @transaction.atomic
 def request_evaluation(
-    *, version: ModelVersion, dataset_version: DatasetVersion, actor: Actor, suite: str = DEFAULT_SUITE
+    *, version: ModelVersion, dataset_version: DatasetVersion, actor: Actor, suite: str = ""
 ) -> Evaluation:
-    """Ask for a suite to be run on a version with a dataset version. The same request while one is waiting or
-    running gives that one.
+    """Ask for a suite to be run on a version with a dataset version; where none is named, the default of the task
+    the version's signature declares. The same request while one is waiting or running gives that one.
 
-    Raises Refused (permission; archived), Invalid (unknown suite; data that is not kept here or names no
-    target)."""
+    Raises Refused (permission; archived), Invalid (unknown suite, or one of another task; data that is not kept
+    here or does not fit the task)."""
     if not (verdict := actor.may(Permission.EVALUATE, version.model.team_id)):
         raise Refused(verdict)
-    problems = _problems(suite, dataset_version)
+    suite = suite or default_suite(task_of(version.signature))
+    problems = _problems(suite, version, dataset_version)
     if problems:
         raise Invalid("Nothing was started.", fields=problems)
     version = lock_version(version)
@@ -76,18 +78,21 @@ def request_evaluation(
     return evaluation
 
 
-def _problems(suite: str, dataset_version: DatasetVersion) -> dict[str, list[str]]:
+def _problems(suite: str, version: ModelVersion, dataset_version: DatasetVersion) -> dict[str, list[str]]:
     problems: dict[str, list[str]] = {}
+    task = task_of(version.signature)
     if suite not in SUITES:
         problems["suite"] = [f"There is no suite “{suite}”. Known: {', '.join(SUITES)}."]
+    elif SUITES[suite].task is not task:
+        problems["suite"] = [
+            f"The suite “{suite}” measures {SUITES[suite].task.words}; the version's signature says {task.words}."
+        ]
     if dataset_version.blob_id is None:
         problems["dataset_version"] = [
             f"{dataset_version} is kept elsewhere; upload its file to evaluate on it."
         ]
-    elif not dataset_version.target or not dataset_version.positive_label:
-        problems["dataset_version"] = [
-            f"{dataset_version} names no target and positive label; register it with both."
-        ]
+    elif misfit := why_unfit(dataset_version, task):
+        problems["dataset_version"] = [misfit]
     return problems
 
 

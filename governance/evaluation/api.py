@@ -16,7 +16,7 @@ from countersign.api.views import ActorAPIView
 from countersign.errors import NotFound
 from countersign.permissions import Declared, Permission
 from governance.evaluation.access import get_evaluation
-from governance.evaluation.actions import DEFAULT_SUITE, request_evaluation
+from governance.evaluation.actions import request_evaluation
 from governance.evaluation.models import Evaluation
 from governance.evaluation.queries import evaluations_visible_to
 from registry.datasets.access import get_dataset_version
@@ -65,7 +65,13 @@ class EvaluationInput(serializers.Serializer[Any]):
     version = serializers.IntegerField(min_value=1)
     dataset = serializers.CharField(max_length=200)
     dataset_version = serializers.IntegerField(min_value=1)
-    suite = serializers.CharField(max_length=60, required=False, default=DEFAULT_SUITE)
+    suite = serializers.CharField(
+        max_length=60,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Without it the default suite of the task the version's signature declares.",
+    )
 
 
 class EvaluationListView(ActorAPIView):

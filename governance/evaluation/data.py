@@ -15,17 +15,19 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from countersign.jobs.handlers import JobFailed
+from countersign.web.formats import plural
+from registry.versions.tasks import Task
 
 MISSING_GROUP = "not stated"
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationData:
-    """`features` holds the columns the model asks for, in its order; `labels` one 0 or 1 a row (1 is the positive
-    label); `groups` one string a row for each sensitive attribute."""
+    """`features` holds the columns the model asks for, in its order; `labels` what happened, a row each: 0 or 1
+    (1 is the positive label), for a regression a number; `groups` one string a row for each sensitive attribute."""
 
     features: pa.Table
-    labels: NDArray[np.int8]
+    labels: NDArray[np.int8] | NDArray[np.float64]
     groups: dict[str, NDArray[np.str_]]
 
     @property
@@ -46,9 +48,11 @@ def read(
     target: str,
     positive_label: str,
     sensitive_attributes: Sequence[str],
+    task: Task = Task.BINARY,
 ) -> EvaluationData:
     """Read a Parquet or CSV file. Raises JobFailed with a sentence that names what does not fit: a column the model
-    asks for is missing, the label among the features, no rows, missing labels, or other than two classes."""
+    asks for is missing, the label among the features, no rows, missing labels, other than two classes, or for a
+    regression a target that is no number, not finite or the same in every row."""
     if target in features:
         raise JobFailed(
             "label_in_features",
@@ -77,17 +81,49 @@ def read(
         raise JobFailed("no_rows", "The dataset has no rows, so there is nothing to measure.")
     return EvaluationData(
         features=table.select(list(features)),
-        labels=_labels(table[target], target, positive_label),
+        labels=_numbers(table[target], target)
+        if task is Task.REGRESSION
+        else _labels(table[target], target, positive_label),
         groups={name: _as_text(table[name]) for name in sensitive_attributes},
     )
 
 
-def _labels(column: Any, target: str, positive_label: str) -> NDArray[np.int8]:
+def _numbers(column: Any, target: str) -> NDArray[np.float64]:
+    """What happened, of a regression."""
+    _refuse_gaps(column, target)
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise JobFailed(
+            "target_not_numeric",
+            f"“{target}” holds {kind}, and a regression predicts a number. Register the data with numbers in it, "
+            "or, for classes, with a positive label and a classifier.",
+        )
+    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    if wrong := int((~np.isfinite(numbers)).sum()):
+        raise JobFailed(
+            "target_not_finite",
+            f"{plural(wrong, 'row has', 'rows have')} no finite number in “{target}” (NaN or infinite). "
+            "Register the data without them.",
+        )
+    if numbers.min() == numbers.max():
+        raise JobFailed(
+            "target_constant",
+            f"“{target}” is {numbers[0]:g} in every row, so nothing shows how well it is predicted. Choose data in "
+            "which it varies.",
+        )
+    return numbers
+
+
+def _refuse_gaps(column: Any, target: str) -> None:
     if column.null_count:
         raise JobFailed(
             "labels_missing",
             f"{column.null_count:,} rows have no “{target}”. Register the data without them.",
         )
+
+
+def _labels(column: Any, target: str, positive_label: str) -> NDArray[np.int8]:
+    _refuse_gaps(column, target)
     texts = _as_text(column)
     classes = sorted(set(texts.tolist()))
     positive = canonical_label(positive_label)

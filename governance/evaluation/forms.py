@@ -9,9 +9,11 @@ from django import forms
 from countersign.actors import Actor
 from countersign.web import formats
 from countersign.web.fields import PageForm
+from governance.evaluation.fitness import fit_for, why_unfit
 from registry.datasets.models import DatasetVersion
 from registry.datasets.queries import dataset_versions_visible_to
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import task_of
 
 MOST_CHOICES = 200
 #: Up to so many are shown as options, each with its consequence (NOTES §8a).
@@ -19,7 +21,8 @@ AS_OPTIONS = 5
 
 
 class EvaluationForm(PageForm):
-    """On which data: those kept here that name a target, newest first; the upload's own choice comes first."""
+    """On which data: those kept here that fit the version's task, newest first; the upload's own choice comes
+    first."""
 
     dataset_version = forms.ChoiceField(
         label="Data",
@@ -32,7 +35,8 @@ class EvaluationForm(PageForm):
         for used in version.inputs.all():
             contexts.setdefault(used.dataset_version_id, set()).add(used.context)
         usable = dataset_versions_visible_to(actor).filter(blob__isnull=False)
-        found = list(usable.exclude(target="").exclude(positive_label="")[:MOST_CHOICES])
+        task = task_of(version.signature)
+        found = [data for data in fit_for(usable, task)[:MOST_CHOICES] if not why_unfit(data, task)]
         found.sort(key=lambda data: "evaluation" not in contexts.get(data.pk, ()))
         self.known = {str(data.pk): data for data in found}
         field = self.fields["dataset_version"]

@@ -19,7 +19,9 @@ from countersign.jobs.models import Job
 from governance.evaluation.actions import EVALUATE, record_failure, record_results, request_evaluation
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.suites import SUITES, Suite
+from registry.datasets.models import DatasetVersion
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import Task
 
 if TYPE_CHECKING:
     from governance.evaluation.data import EvaluationData
@@ -81,8 +83,7 @@ def end_evaluation(job: Job, failure: JobFailed, actor: Actor) -> None:
 def _run(
     context: JobContext, evaluation: Evaluation, suite: Suite, started: datetime
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    from governance.evaluation.data import canonical_label, read
-    from governance.evaluation.measures import measure_binary
+    from governance.evaluation.data import read
     from governance.evaluation.sandbox import (
         TRUSTED_SKOPS_TYPES,
         EvaluationFailed,
@@ -141,6 +142,7 @@ def _run(
                     target=data_version.target,
                     positive_label=data_version.positive_label,
                     sensitive_attributes=data_version.sensitive_attributes,
+                    task=suite.task,
                 )
             context.step(
                 "Predicting in the sandbox", f"{data.rows:,} rows, level {isolation.level}", progress=0.3
@@ -153,6 +155,7 @@ def _run(
                 limits=limits,
                 isolation=isolation,
                 trusted_types=TRUSTED_SKOPS_TYPES,
+                task=suite.task,
                 cancelled=context.cancelled,
             )
     except EvaluationFailed as failure:
@@ -161,6 +164,24 @@ def _run(
             failure.code, failure.message, said=failure.said, circumstances=failure.circumstances
         ) from failure
     context.step("Measuring", f"{data.rows:,} rows", progress=0.7)
+    measure = _regression if suite.task is Task.REGRESSION else _binary
+    try:
+        measured = measure(version, data_version, suite, data, outcome)
+    except ValueError as error:
+        raise JobFailed("not_measurable", f"The data cannot be measured: {error}") from error
+    context.step("Writing the evidence", progress=0.95)
+    return (
+        _results(evaluation, suite, measured, report),
+        _circumstances(evaluation, isolation, limits, outcome, data, started),
+    )
+
+
+def _binary(
+    version: ModelVersion, data_version: DatasetVersion, suite: Suite, data: EvaluationData, outcome: Outcome
+) -> dict[str, Any]:
+    from governance.evaluation.data import canonical_label
+    from governance.evaluation.measures import measure_binary
+
     classes = [canonical_label(name) for name in outcome.classes]
     positive = canonical_label(data_version.positive_label)
     if outcome.scores.shape[1] != 2 or positive not in classes:
@@ -171,23 +192,30 @@ def _run(
             f"“{data_version.positive_label}” was expected.",
         )
     threshold = version.signature.get("threshold")
-    try:
-        measured = measure_binary(
-            labels=data.labels,
-            scores=outcome.scores[:, classes.index(positive)],
-            threshold=DEFAULT_THRESHOLD if threshold is None else float(threshold),
-            # Where no outcome is declared the favourable one, being selected is being predicted positive.
-            favourable_is_positive=canonical_label(data_version.favourable_label or positive) == positive,
-            groups=data.groups,
-            seed=suite.seed,
-            draws=suite.draws,
-        )
-    except ValueError as error:
-        raise JobFailed("not_measurable", f"The data cannot be measured: {error}") from error
-    context.step("Writing the evidence", progress=0.95)
-    return (
-        _results(evaluation, suite, measured, report),
-        _circumstances(evaluation, isolation, limits, outcome, data, started),
+    return measure_binary(
+        labels=data.labels,
+        scores=outcome.scores[:, classes.index(positive)],
+        threshold=DEFAULT_THRESHOLD if threshold is None else float(threshold),
+        # Where no outcome is declared the favourable one, being selected is being predicted positive.
+        favourable_is_positive=canonical_label(data_version.favourable_label or positive) == positive,
+        groups=data.groups,
+        seed=suite.seed,
+        draws=suite.draws,
+    )
+
+
+def _regression(
+    version: ModelVersion, data_version: DatasetVersion, suite: Suite, data: EvaluationData, outcome: Outcome
+) -> dict[str, Any]:
+    from governance.evaluation.measures import measure_regression
+
+    return measure_regression(
+        actual=data.labels,
+        predicted=outcome.scores[:, 0],
+        tolerance=version.signature.get("tolerance"),
+        groups=data.groups,
+        seed=suite.seed,
+        draws=suite.draws,
     )
 
 

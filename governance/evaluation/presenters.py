@@ -9,18 +9,17 @@ from django.urls import reverse
 
 from countersign.jobs import subjects
 from countersign.jobs.subjects import SubjectLabel
-from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
 from governance.evaluation.models import Evaluation
+
+_EVALUATIONS = Lookup(
+    Evaluation.objects.select_related("version__model").defer("results", "circumstances").in_bulk
+)
 
 
 def label_of(ref: UUID) -> SubjectLabel | None:
     """“Evaluation 208 of credit-default 14”, with its page."""
-    evaluation = (
-        Evaluation.objects.filter(id=ref)
-        .select_related("version__model")
-        .defer("results", "circumstances")
-        .first()
-    )
+    evaluation = _EVALUATIONS.of(ref)
     if evaluation is None:
         return None
     version = evaluation.version

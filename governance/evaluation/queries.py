@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F, Func, JSONField, QuerySet
+from django.db.models import Case, F, Func, JSONField, QuerySet, When
 
 from countersign.actors import Actor
+from governance.evaluation.measures.catalogue import HEADLINES
 from governance.evaluation.models import Evaluation, EvaluationState
+from governance.evaluation.suites import SUITES
 from registry.versions.models import ModelVersion
 from registry.versions.queries import models_visible_to
 
@@ -45,14 +47,20 @@ def newest_evaluation(version: ModelVersion) -> Evaluation | None:
 
 
 def with_headline(evaluations: QuerySet[Evaluation]) -> QuerySet[Any]:
-    """Each with `headline`, the estimate of ROC AUC (None without evidence), read by PostgreSQL: a list of fifty
-    need not carry fifty documents."""
-    roc_auc = Func(
-        F("results"),
-        template="convert_from(%(expressions)s, 'UTF8')::jsonb #> '{metrics,roc_auc}'",
-        output_field=JSONField(null=True),
-    )
-    return evaluations.annotate(headline=roc_auc)
+    """Each with `headline`, the estimate of its task's first measure (None without evidence), read by PostgreSQL:
+    a list of fifty need not carry fifty documents."""
+    estimates = [
+        When(suite=suite.name, then=_Estimate(F("results"), measure=HEADLINES[suite.task][0]))
+        for suite in SUITES.values()
+    ]
+    return evaluations.annotate(headline=Case(*estimates, output_field=JSONField(null=True)))
+
+
+class _Estimate(Func):
+    """One estimate out of the bytes of a results document; `measure` is a name of ours."""
+
+    template = "convert_from(%(expressions)s, 'UTF8')::jsonb #> '{metrics,%(measure)s}'"
+    output_field = JSONField(null=True)
 
 
 def runs_like(evaluation: Evaluation) -> QuerySet[Evaluation]:

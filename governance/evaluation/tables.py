@@ -15,18 +15,17 @@ from countersign.web import charts, formats
 from governance.evaluation.measures.catalogue import (
     FAIRNESS,
     FAIRNESS_RULES,
+    HEADLINES,
     METRICS,
-    MIN_POSITIVES,
-    MIN_ROWS,
     Measure,
-    Unit,
+    Task,
+    of_task,
 )
 from governance.evaluation.models import Evaluation
+from governance.evaluation.writing import span, written
 from governance.evaluation.yardstick import Limit, Yardstick
 
 Estimate = Mapping[str, Any]
-#: Read before the others, where a table shows only what matters most and no rule says what that is.
-HEADLINES = ("roc_auc", "average_precision", "brier", "calibration_error", "precision", "recall")
 #: Measures that depend on the threshold; their label says at which.
 AT_THRESHOLD = frozenset(
     {
@@ -104,13 +103,19 @@ class DistanceRow:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """Fairness by one attribute: its groups against the reference, and the distances between them."""
+    """Fairness by one attribute: its groups against the reference (or, of a regression, all other rows), and the
+    distances between them."""
 
     name: str
     reference: str
-    rows: list[RatioRow] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
     distances: list[DistanceRow] = field(default_factory=list)
     demands: tuple[str, ...] = ()
+
+
+def task_of_results(results: Mapping[str, Any]) -> Task:
+    """The task these results measured; those of classifiers name none."""
+    return Task(results.get("task", Task.BINARY))
 
 
 def measure_rows(
@@ -119,8 +124,10 @@ def measure_rows(
     """The measures of all rows, those with a rule first and worst of them first. `headlines`: only those with a
     rule, or where there is none the usual ones."""
     results = evaluation.results_document
-    ruled = [name for name in METRICS if yardstick.limits_on(name)]
-    names = (ruled or list(HEADLINES)) if headlines else list(METRICS)
+    task = task_of_results(results)
+    ours = of_task(METRICS, task)
+    ruled = [name for name in ours if yardstick.limits_on(name)]
+    names = (ruled or list(HEADLINES[task])) if headlines else list(ours)
     rows = [
         _measure_row(METRICS[name], results, yardstick, width) for name in names if name in results["metrics"]
     ]
@@ -132,7 +139,7 @@ def _measure_row(
 ) -> MeasureRow:
     estimate: Estimate = results["metrics"][measure.name]
     limits = yardstick.limits_on(measure.name)
-    state, limit = _judged(limits, yardstick)
+    state, limit = judged(limits, yardstick)
     champion: Estimate = {}
     if yardstick.champion:
         champion = yardstick.champion.results_document["metrics"].get(measure.name, {})
@@ -159,7 +166,7 @@ def group_rows(evaluation: Evaluation, yardstick: Yardstick, *, width: int = 240
     """Groups by the lower end of their ROC AUC, worst first; those with too few rows last."""
     results = evaluation.results_document
     entries = results.get("groups", [])
-    theirs = _champion_groups(yardstick)
+    theirs = champion_groups(yardstick)
     whole = results["metrics"].get("roc_auc", {}).get("value")
     aucs = [entry["metrics"]["roc_auc"] for entry in entries]
     limits = [limit.value for limit in yardstick.limits_on("roc_auc", each="groups")]
@@ -168,7 +175,7 @@ def group_rows(evaluation: Evaluation, yardstick: Yardstick, *, width: int = 240
     for entry in sorted(entries, key=_worst_group):
         attribute, group, estimate = entry["attribute"], entry["group"], entry["metrics"]["roc_auc"]
         found = yardstick.limits_on("roc_auc", each="groups", attribute=attribute)
-        state, limit = _judged(found, yardstick, group=(attribute, group))
+        state, limit = judged(found, yardstick, group=(attribute, group))
         beside = theirs.get((attribute, group), {}).get("roc_auc", {})
         rows.append(
             GroupRow(
@@ -200,7 +207,8 @@ def _worst_group(entry: Mapping[str, Any]) -> tuple[bool, float, str]:
     return not entry["sufficient"], 2.0 if low is None else low, entry["group"]
 
 
-def _champion_groups(yardstick: Yardstick) -> dict[tuple[str, str], Mapping[str, Estimate]]:
+def champion_groups(yardstick: Yardstick) -> dict[tuple[str, str], Mapping[str, Estimate]]:
+    """The champion's measures by attribute and group; empty where it was not measured on the same data."""
     if yardstick.champion is None:
         return {}
     groups = yardstick.champion.results_document.get("groups", [])
@@ -230,7 +238,7 @@ def _attribute(
     found = Attribute(words(name), entry["reference"] or "", demands=tuple(one.demand for one in limits))
     for group in entry["groups"]:
         estimate, status = group["selection_rate_ratio"], group["status"]
-        state, limit = _judged(limits, yardstick, group=(name, group["group"]))
+        state, limit = judged(limits, yardstick, group=(name, group["group"]))
         metrics = rates.get((name, group["group"]), {})
         measured = status == "measured"
         found.rows.append(
@@ -258,16 +266,17 @@ def _attribute(
                 undefined=str(estimate.get("undefined", "")),
             )
         )
-    for measure in FAIRNESS_RULES.values():
+    for measure in of_task(FAIRNESS_RULES, Task.BINARY).values():
         if measure.name != "selection_rate_ratio":
-            found.distances.append(_distance(measure, entry, yardstick, width))
+            found.distances.append(distance(measure, entry, yardstick, width))
     return found
 
 
-def _distance(measure: Measure, entry: Mapping[str, Any], yardstick: Yardstick, width: int) -> DistanceRow:
+def distance(measure: Measure, entry: Mapping[str, Any], yardstick: Yardstick, width: int) -> DistanceRow:
+    """How far the groups of an attribute lie apart by one measure, as a row."""
     estimate: Estimate = entry[measure.name]
     limits = yardstick.limits_on(measure.name, each="fairness", attribute=entry["attribute"])
-    state, limit = _judged(limits, yardstick, group=(entry["attribute"], ""))
+    state, limit = judged(limits, yardstick, group=(entry["attribute"], ""))
     label = f"{words(entry['attribute'])}: {measure.label}"
     return DistanceRow(
         label=measure.label,
@@ -285,7 +294,7 @@ def _share(metrics: Mapping[str, Estimate], name: str) -> str:
     return formats.percent(metrics.get(name, {}).get("value"))
 
 
-def _judged(
+def judged(
     limits: list[Limit], yardstick: Yardstick, *, group: tuple[str, str] | None = None
 ) -> tuple[str, Limit | None]:
     """The worst state of these limits and the limit that gave it: only one can be drawn. No limit: no state."""
@@ -298,17 +307,6 @@ def _judged(
         if worst[1] is None or (state and (not worst[0] or _WORST[state] < _WORST[worst[0]])):
             worst = (state, limit)
     return worst
-
-
-def written(measure: Measure, value: Any) -> str:
-    """A value in the measure's unit; “not measured” where there is none."""
-    return formats.percent(value) if measure.unit is Unit.PERCENT else formats.score(value)
-
-
-def span(measure: Measure, estimate: Estimate) -> str:
-    """An interval in the measure's unit; empty where there is none."""
-    low, high = estimate.get("ci_low"), estimate.get("ci_high")
-    return "" if low is None or high is None else f"{written(measure, low)} to {written(measure, high)}"
 
 
 def words(attribute: str) -> str:
@@ -368,6 +366,3 @@ def drawn(
         insufficient=insufficient,
         width=width,
     )
-
-
-SMALL_GROUP = f"A group counts from {MIN_ROWS} rows with {MIN_POSITIVES} positives."

@@ -18,35 +18,23 @@ from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of
 from countersign.web.render import asks_for_part, redirect_after_post, render_page
+from governance.evaluation import binary_page, regression_page
 from governance.evaluation.access import get_evaluation
 from governance.evaluation.actions import request_evaluation
-from governance.evaluation.figures import (
-    class_names,
-    curve_figures,
-    decisions,
-    score_figure,
-    threshold_figure,
-)
 from governance.evaluation.forms import EvaluationForm
-from governance.evaluation.measures.catalogue import METRICS
+from governance.evaluation.measures.catalogue import HEADLINES, METRICS, Task, enough_rows
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.queries import evaluations_of, runs_like, with_headline
 from governance.evaluation.suites import SUITES
-from governance.evaluation.tables import (
-    SMALL_GROUP,
-    attributes,
-    group_rows,
-    measure_rows,
-    span,
-    written,
-)
+from governance.evaluation.tables import measure_rows, task_of_results
+from governance.evaluation.writing import span, written
 from governance.evaluation.yardstick import Requirement, Yardstick, yardstick_of
 from registry import links
 from registry.versions.access import get_version
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import task_of
 from registry.versions.views import version_context
 
-HEADLINE = METRICS["roc_auc"]
 STATUS = {
     EvaluationState.WAITING: "waiting",
     EvaluationState.SUCCEEDED: "done",
@@ -56,6 +44,7 @@ STATUS = {
 WEAK_ISOLATION = 2
 """Below this level the model could reach files or the network while it was measured."""
 PART = "evaluation-progress"
+PAGES = {Task.BINARY: binary_page, Task.REGRESSION: regression_page}
 
 
 @page({"GET": Permission.SEE, "POST": Permission.EVALUATE})
@@ -81,6 +70,7 @@ def evaluation_list(request: HttpRequest, name: str, number: int) -> HttpRespons
         form = EvaluationForm(actor=actor, version=get_version(actor, name, number))
     context = version_context(request, name, number, "evaluations")
     version = context["version"]
+    headline = METRICS[HEADLINES[task_of(version.signature)][0]]
     rows, window = window_of(request, with_headline(evaluations_of(version)), order_by=("-number",))
     visible = set(
         jobs_visible_to(actor).filter(id__in=[row.job_id for row in rows]).values_list("id", flat=True)
@@ -91,14 +81,15 @@ def evaluation_list(request: HttpRequest, name: str, number: int) -> HttpRespons
                 "evaluation": row,
                 "url": address(row, version),
                 "status": state_of(row),
-                "value": written(HEADLINE, row.headline["value"]) if row.headline else "",
-                "interval": span(HEADLINE, row.headline) if row.headline else "",
+                "value": written(headline, row.headline["value"]) if row.headline else "",
+                "interval": span(headline, row.headline) if row.headline else "",
                 "n": row.headline["n"] if row.headline else None,
                 "job_url": reverse("jobs:job", args=[row.job_id]) if row.job_id in visible else "",
             }
             for row in rows
         ],
-        "headline": HEADLINE,
+        "headline": headline,
+        "model_predicts": task_of(version.signature).value,
         "window": window,
         "form": form,
         "may": actor.may(Permission.EVALUATE, version.model.team_id),
@@ -163,21 +154,16 @@ def _about(evaluation: Evaluation, actor: Actor) -> dict[str, Any]:
 
 def _evidence(evaluation: Evaluation) -> dict[str, Any]:
     results = evaluation.results_document
+    task = task_of_results(results)
     yardstick = yardstick_of(evaluation)
     same = list(runs_like(evaluation).values_list("results_digest", flat=True))
     unmet = [one for one in yardstick.requirements if one.blocks]
     return {
         "results": results,
         "yardstick": yardstick,
+        "regression": task is Task.REGRESSION,
         "measures": measure_rows(evaluation, yardstick),
-        "curves": curve_figures(evaluation, yardstick),
-        "scores": score_figure(evaluation),
-        "threshold_figure": threshold_figure(evaluation),
-        "decisions": decisions(evaluation, yardstick),
-        "classes": class_names(results),
-        "groups": group_rows(evaluation, yardstick),
-        "attributes": attributes(evaluation, yardstick),
-        "small_group": SMALL_GROUP,
+        "small_group": f"A group counts from {enough_rows(task)}.",
         "unmet": unmet,
         "noted": [one for one in yardstick.requirements if not one.blocks and one.state != "met"],
         "counts": _counts(yardstick),
@@ -186,7 +172,7 @@ def _evidence(evaluation: Evaluation) -> dict[str, Any]:
         "identical": sum(digest == evaluation.results_digest for digest in same),
         "not_met_groups": _failing(yardstick, "groups"),
         "not_met_fairness": _failing(yardstick, "fairness"),
-    }
+    } | PAGES[task].context(evaluation, yardstick)
 
 
 def _counts(yardstick: Yardstick) -> list[tuple[str, int]]:

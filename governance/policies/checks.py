@@ -4,7 +4,7 @@ suites measure, the cards hold and the roles may sign. Each problem names its li
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +20,7 @@ from governance.policies.clauses import CLAUSES
 from governance.policies.yaml_lines import Lines
 from governance.policies.yaml_lines import Path as YamlPath
 from registry.versions.flavours import Flavour
+from registry.versions.tasks import Task
 
 _SCHEMA = Draft202012Validator(
     json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
@@ -53,9 +54,10 @@ SIGNING_ROLE = {
 #: Ids of the requirements that follow from a policy without being rules of it.
 BUILT_IN = ("evaluation", "evaluation-age", "card")
 
-_TYPES = {
+_TYPES: dict[str | tuple[str, ...], str] = {
     "object": "a mapping (key: value)",
     "array": "a list",
+    ("string", "array"): "text, or a list of texts",
     "string": "text (put it in quotes)",
     "integer": "a whole number",
     "boolean": "true or false",
@@ -115,7 +117,8 @@ def _form_sentence(error: Any, name: str) -> str:
         case "enum":
             return f"“{given}” is not allowed for “{name}”. Choose one of: {', '.join(map(str, wanted))}."
         case "type":
-            return f"“{name}” must be {_TYPES[wanted]}."
+            kind = wanted if isinstance(wanted, str) else tuple(wanted)
+            return f"“{name}” must be {_TYPES[kind]}."
         case "pattern":
             return f"“{given}” does not fit “{name}”: {_PATTERNS.get(name, _PATTERNS['key'])}."
         case "minLength" | "maxLength":
@@ -134,9 +137,7 @@ def _form_sentence(error: Any, name: str) -> str:
 
 
 def _meaning_problems(value: dict[str, Any], lines: Lines) -> Problems:
-    if value["suite"] not in SUITES:
-        known = ", ".join(SUITES)
-        yield _line(lines, ("suite",)), f"There is no suite “{value['suite'][:60]}”. Known: {known}."
+    yield from _suite_problems(value, lines)
     for number, section in enumerate(value.get("card_sections", [])):
         if section not in SECTIONS:
             yield (
@@ -157,6 +158,24 @@ def _meaning_problems(value: dict[str, Any], lines: Lines) -> Problems:
         ids.add(rule["id"])
         for key, message in _rule_problems(rule):
             yield _line(lines, ("rules", number, key)), message
+
+
+def suites_of(value: Mapping[str, Any]) -> list[str]:
+    """The suites a policy names: one, or one for each task."""
+    named = value["suite"]
+    return [named] if isinstance(named, str) else list(named)
+
+
+def _suite_problems(value: dict[str, Any], lines: Lines) -> Problems:
+    tasks: set[Task] = set()
+    for name in suites_of(value):
+        if name not in SUITES:
+            known = ", ".join(SUITES)
+            yield _line(lines, ("suite",)), f"There is no suite “{name[:60]}”. Known: {known}."
+        elif SUITES[name].task in tasks:
+            yield _line(lines, ("suite",)), f"Name one suite for {SUITES[name].task.words}, not two."
+        else:
+            tasks.add(SUITES[name].task)
 
 
 def _unknown(begin: str, word: str, known: Any) -> str:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Task
+from governance.evaluation.suites import SUITES
+from registry.versions.tasks import task_of
+
+if TYPE_CHECKING:
+    from registry.versions.models import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +47,31 @@ class Rule:
     why: str
     lines: tuple[int, int]
 
+    @property
+    def task(self) -> Task | None:
+        """The task whose measure the rule reads; None for a fact, which every version has."""
+        name = self.path.removeprefix("metrics.").removeprefix("comparison.diffs.")
+        measure = METRICS.get(name) or FAIRNESS.get(name)
+        return measure.task if measure else None
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """A whole policy. `digest` is the SHA-256 (hex) of the canonical form of what was parsed, so that
-    comments and line breaks of the YAML change nothing."""
+    """A whole policy. `suites` has one suite for each task it governs. `digest` is the SHA-256 (hex) of the
+    canonical form of what was parsed, so that comments and line breaks of the YAML change nothing."""
 
     name: str
     risk_tier: str
     environment: str
-    suite: str
+    suites: tuple[str, ...]
     rules: tuple[Rule, ...]
     card_sections: tuple[str, ...]
     sign_offs: tuple[RequiredSignOff, ...]
     approval_valid_days: int
     evaluation_max_age_days: int | None
     digest: str
+
+    def suite_for(self, version: ModelVersion) -> str:
+        """The suite that measures what this version does; empty where the policy names none for its task."""
+        task = task_of(version.signature)
+        return next((name for name in self.suites if SUITES[name].task is task), "")

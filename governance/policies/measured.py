@@ -9,7 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 from countersign.web.formats import plural, thousands
-from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS, MIN_POSITIVES, MIN_ROWS
+from governance.evaluation.measures.catalogue import (
+    AGAINST_EACH,
+    FAIRNESS_RULES,
+    METRICS,
+    MIN_POSITIVES,
+    MIN_ROWS,
+    Task,
+)
 from governance.policies.document import Rule
 from governance.policies.requirements import Outcome, State, exact, exact_text, holds, plainly, shown
 from governance.policies.sentences import OPERATORS, attribute_of, inside, limit_text, words_of
@@ -135,8 +142,8 @@ def of_groups(rule: Rule, results: Mapping[str, Any]) -> Outcome:
 
 
 def of_fairness(rule: Rule, results: Mapping[str, Any]) -> Outcome:
-    """The distance between groups: `each: fairness`. The ratio is read of every group against its
-    reference, the others of each attribute as a whole."""
+    """The distance between groups: `each: fairness`. A ratio is read of every group against its reference (of
+    an error: all other rows), the others of each attribute as a whole."""
     groups: list[_Group] = []
     for entry in _of_attribute(rule, results.get("fairness", [])):
         compared = [group for group in entry["groups"] if group["status"] != "insufficient"]
@@ -145,7 +152,7 @@ def of_fairness(rule: Rule, results: Mapping[str, Any]) -> Outcome:
             for group in entry["groups"]
             if group["status"] == "insufficient"
         ]
-        if rule.path == "selection_rate_ratio":
+        if rule.path in AGAINST_EACH:
             groups += [_ratio(rule, entry, group) for group in compared if group["status"] == "measured"]
         elif len(compared) > 1:
             groups.append(_gap(rule, entry, compared, results))
@@ -159,8 +166,9 @@ def of_fairness(rule: Rule, results: Mapping[str, Any]) -> Outcome:
 
 
 def _ratio(rule: Rule, entry: Mapping[str, Any], group: Mapping[str, Any]) -> _Group:
-    found = _Group(entry["attribute"], group["group"], entry["reference"], group["n"], None)
-    label = f"{_capital(found.name)} against “{entry['reference']}”: the {_label(rule)}"
+    found = _Group(entry["attribute"], group["group"], entry["reference"] or "", group["n"], None)
+    against = f"“{entry['reference']}”" if entry["reference"] else "all other rows"
+    label = f"{_capital(found.name)} against {against}: the {_label(rule)}"
     return _with(found, _read(rule, label, group[rule.path], rows=group["n"]))
 
 
@@ -247,7 +255,9 @@ def _small_sentence(rule: Rule, small: list[_Group]) -> str:
     named = "; ".join(f"{group.name} ({plural(group.n, 'row')})" for group in small[:3])
     more = f" and {plural(len(small) - 3, 'other')}" if len(small) > 3 else ""
     need = max(MIN_ROWS, rule.min_n)
-    needed = f"a group needs {thousands(need)} rows with {MIN_POSITIVES} positives"
+    needed = f"a group needs {thousands(need)} rows"
+    if rule.task is Task.BINARY:
+        needed += f" with {MIN_POSITIVES} positives"
     return f"Too small to judge: {named}{more}; {needed}."
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from countersign.canonical import canonical
 from countersign.errors import Invalid
-from governance.policies.checks import problems_of
+from governance.policies.checks import problems_of, suites_of
 from governance.policies.document import PolicyDocument, RequiredSignOff, Rule
 from governance.policies.models import PolicyRevision
 from governance.policies.yaml_lines import Lines, YamlProblem, read
@@ -62,7 +62,7 @@ def _document(value: dict[str, Any], lines: Lines) -> PolicyDocument:
         name=value["policy"],
         risk_tier=value["risk_tier"],
         environment=value["environment"],
-        suite=value["suite"],
+        suites=tuple(suites_of(value)),
         rules=tuple(_rule(rule, lines[("rules", number)]) for number, rule in enumerate(value["rules"])),
         card_sections=tuple(value.get("card_sections", [])),
         sign_offs=tuple(

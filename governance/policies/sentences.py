@@ -7,7 +7,16 @@ from decimal import Decimal
 
 from countersign.web.formats import plural, thousands
 from governance.cards.sections import SECTIONS
-from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS, MIN_POSITIVES, MIN_ROWS
+from governance.evaluation.measures.catalogue import (
+    AGAINST_EACH,
+    FAIRNESS,
+    FAIRNESS_RULES,
+    METRICS,
+    MIN_POSITIVES,
+    MIN_ROWS,
+    Task,
+    Unit,
+)
 from governance.evaluation.suites import SUITES
 from governance.policies.document import PolicyDocument, RequiredSignOff, Rule
 
@@ -25,7 +34,6 @@ RECORDED = {
     "lineage.clean_commit": "The code that trained the version must be committed, without local changes",
     "lineage.data": "The data that trained the version must be recorded as a dataset version, by digest",
 }
-SMALL_GROUP = f"A group of fewer than {MIN_ROWS} rows or {MIN_POSITIVES} positives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,12 @@ def sentence_of(rule: Rule) -> str:
     parts = [_demand(rule)]
     if rule.each:
         said = "is noted, not judged" if rule.on_insufficient == "note" else "does not meet it"
-        parts.append(f"{SMALL_GROUP} {said}.")
+        few = (
+            f"{MIN_ROWS} rows or {MIN_POSITIVES} positives"
+            if rule.task is Task.BINARY
+            else f"{MIN_ROWS} rows"
+        )
+        parts.append(f"A group of fewer than {few} {said}.")
     if rule.compare_to:
         parts.append("Without a champion measured beside it, it does not apply.")
     elif rule.on_missing == "not_applicable":
@@ -66,7 +79,7 @@ def _demand(rule: Rule) -> str:
         return f"The scan of the model's file must end as {_words(rule.limit)}."
     if rule.path == "version.flavour":
         return f"The format of the model's file must be {_words(rule.limit)}."
-    must = f"must be {OPERATORS[rule.op]} {limit_text(rule)}"
+    must = f"must be {OPERATORS[rule.op]} {limit_in_unit(rule)}"
     if rule.path == "evaluation.age_days":
         return f"The age of the evaluation {must} days."
     if rule.path == "circumstances.isolation_level":
@@ -92,6 +105,8 @@ def _of_each(rule: Rule, bound: str, must: str) -> str:
     label = inside(FAIRNESS_RULES[rule.path].label)
     if rule.path == "selection_rate_ratio":
         return f"For {of}, every group's {label} to the group selected most often{bound} {must}{least}"
+    if rule.path in AGAINST_EACH:
+        return f"For {of}, every group's {label} to all other rows{bound} {must}{least}"
     return f"For {of}, the {label} between groups{bound} {must}{least}"
 
 
@@ -125,6 +140,13 @@ def limit_text(rule: Rule) -> str:
     return _words(limit)
 
 
+def limit_in_unit(rule: Rule) -> str:
+    """A rule's limit with the unit where it has one of its own: that of the model's target."""
+    measure = METRICS.get(rule.path.rsplit(".", 1)[-1]) or FAIRNESS.get(rule.path)
+    in_target = measure is not None and measure.unit is Unit.TARGET
+    return f"{limit_text(rule)} in the target's unit" if in_target else limit_text(rule)
+
+
 def _words(limit: Decimal | tuple[str, ...] | None) -> str:
     words = [word.replace("_", " ") for word in limit] if isinstance(limit, tuple) else []
     return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
@@ -132,10 +154,8 @@ def _words(limit: Decimal | tuple[str, ...] | None) -> str:
 
 def evaluation_sentence(document: PolicyDocument) -> str:
     """What every policy demands first."""
-    suite = SUITES[document.suite]
-    return (
-        f"The version must have been evaluated with the suite “{suite.title}”, and the evaluation succeeded."
-    )
+    titles = " or, by what it predicts, ".join(f"“{SUITES[name].title}”" for name in document.suites)
+    return f"The version must have been evaluated with the suite {titles}, and the evaluation succeeded."
 
 
 def age_sentence(document: PolicyDocument) -> str:

@@ -33,6 +33,7 @@ from governance.policies.sentences import (
 )
 from registry import links
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import task_of
 
 __all__ = ["RequirementResult", "judge"]
 
@@ -64,7 +65,7 @@ def judge(
         if part is not None and part.version_id != version.id:
             raise ValueError(f"{part} does not belong to {version}")
     if evaluation is not None and (
-        evaluation.suite != document.suite or evaluation.state != EvaluationState.SUCCEEDED
+        evaluation.suite != document.suite_for(version) or evaluation.state != EvaluationState.SUCCEEDED
     ):
         evaluation = None
     around = around or around_of([version])[version.pk]
@@ -108,6 +109,11 @@ def _rule(
 
 
 def _look(rule: Rule, version: ModelVersion, evaluation: Evaluation | None, around: Around) -> Outcome:
+    task = task_of(version.signature)
+    if rule.task is not None and rule.task is not task:
+        return Outcome(
+            "not_applicable", f"A measure of {rule.task.words}; this version is one of {task.words}."
+        )
     if rule.path == "version.flavour":
         return _word(rule, version.flavour, f"The format is {version.flavour}")
     if rule.path.startswith("lineage."):
@@ -214,10 +220,11 @@ def _recorded(rule: Rule, version: ModelVersion, around: Around) -> Outcome:
 def _evaluated(
     version: ModelVersion, document: PolicyDocument, evaluation: Evaluation | None, around: Around
 ) -> RequirementResult:
-    newest = around.newest.get(document.suite)
+    suite = document.suite_for(version)
+    newest = around.newest.get(suite)
     newer = newest is not None and (evaluation is None or newest.number > evaluation.number)
     looked_at: dict[str, Any] = {
-        "suite": document.suite,
+        "suite": suite,
         "evaluation": evaluation.number if evaluation else None,
     }
     state: State = "not_measured"
@@ -235,8 +242,15 @@ def _evaluated(
     elif newest is not None:
         state = "not_met" if newest.state == EvaluationState.FAILED else "not_measured"
         message, link = _unfinished(newest), _page(newest, version)
+    elif not suite:
+        state, task = "not_met", task_of(version.signature)
+        known = next(one.name for one in SUITES.values() if one.task is task)
+        message = (
+            f"The policy names no suite for {task.words}, which is what this version does, so it cannot be judged. "
+            f"A compliance officer can draft a revision with the suite {known} and rules on its measures."
+        )
     else:
-        title = SUITES[document.suite].title
+        title = SUITES[suite].title
         message = f"Nobody has evaluated this version with the suite “{title}” yet. Start an evaluation."
     if newest is not None and newer:
         looked_at |= {"newest": newest.number, "newest_state": str(newest.state)}

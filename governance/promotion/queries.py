@@ -178,7 +178,7 @@ def _without_review(
             results = judge(
                 version=version,
                 document=document,
-                evaluation=found.evidence.get((version.pk, document.suite)),
+                evaluation=found.evidence.get((version.pk, document.suite_for(version))),
                 card=found.cards.get(version.pk),
                 around=around[version.pk],
             )

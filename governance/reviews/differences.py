@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -14,13 +15,15 @@ from countersign.web.charts import Champion, interval
 from governance.cards.models import CardRevision
 from governance.cards.queries import newest_revision
 from governance.cards.sections import SECTIONS
-from governance.evaluation.measures.catalogue import METRICS, Measure, Unit
+from governance.evaluation.measures.catalogue import HEADLINES, METRICS, Measure, Task, of_task
 from governance.evaluation.models import Evaluation
 from governance.evaluation.queries import latest_evidence
+from governance.evaluation.suites import SUITES
+from governance.evaluation.writing import written
 from governance.policies.document import PolicyDocument
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import task_of
 
-HEADLINE = ("roc_auc", "average_precision", "brier", "calibration_error", "precision", "recall")
 PARAMETERS_SHOWN = 6
 NAMES_SHOWN = 4
 
@@ -46,7 +49,7 @@ class Comparison:
     @property
     def written(self) -> Callable[[Any], str]:
         """How values of this measure are written."""
-        return formats.percent if self.measure.unit is Unit.PERCENT else formats.score
+        return partial(written, self.measure)
 
     @property
     def was_value(self) -> str:
@@ -99,11 +102,18 @@ def differences(
     """What the version changes against the live one, with the evidence and card its review rests on."""
     facts = list(_facts(version, live, card))
     changed = [fact for fact in facts if fact.was != fact.now]
-    before = latest_evidence(live, policy.suite)
-    not_compared = _why_not_compared(version, live, evidence, before)
+    before = latest_evidence(live, policy.suite_for(live))
     measures = []
-    if not not_compared and evidence is not None and before is not None:
-        measures = list(_measures(evidence, before, policy))
+    if evidence is None:
+        not_compared = f"Version {version.number} has no evidence yet."
+    elif before is None:
+        not_compared = f"Version {live.number}, which is live, has no evidence of this suite."
+    else:
+        not_compared = why_not_compared(
+            evidence, before, here=f"version {version.number}", there=f"version {live.number}"
+        )
+        if not not_compared:
+            measures = list(measures_between(evidence, before, policy))
     return Differences(
         live=live,
         facts=changed,
@@ -115,31 +125,31 @@ def differences(
     )
 
 
-def _why_not_compared(
-    version: ModelVersion, live: ModelVersion, evidence: Evaluation | None, before: Evaluation | None
-) -> str:
-    if evidence is None:
-        return f"Version {version.number} has no evidence yet."
-    if before is None:
-        return f"Version {live.number}, which is live, has no evidence of this suite."
+def why_not_compared(evidence: Evaluation, before: Evaluation, *, here: str, there: str) -> str:
+    """Why the measures of two evaluations cannot stand beside each other; empty where they can. `here` and `there`
+    are what the evidence and the one before are called."""
     if evidence.dataset_version_id != before.dataset_version_id:
         return (
-            f"Not the same rows: version {version.number} was measured on {evidence.dataset_version}, version "
-            f"{live.number} on {before.dataset_version}. Evaluate both on one of them."
+            f"Not the same rows: {here} was measured on {evidence.dataset_version}, {there} on "
+            f"{before.dataset_version}. Evaluate both on one of them."
         )
     if evidence.suite_revision != before.suite_revision:
         return (
             f"Not the same suite: revision {evidence.suite_revision} here, revision {before.suite_revision} for "
-            f"version {live.number}. Evaluate that one again."
+            f"{there}. Evaluate that one again."
         )
     return ""
 
 
-def _measures(evidence: Evaluation, before: Evaluation, policy: PolicyDocument) -> Iterable[Comparison]:
+def measures_between(
+    evidence: Evaluation, before: Evaluation, policy: PolicyDocument
+) -> Iterable[Comparison]:
+    """The headline measures and those the policy asks about, of two evaluations on the same rows."""
     now, was = evidence.results_document["metrics"], before.results_document["metrics"]
     asked = {rule.path.rsplit(".", 1)[-1] for rule in policy.rules if rule.path.startswith("metrics.")}
-    for name, measure in METRICS.items():
-        if name in HEADLINE or name in asked:
+    task = SUITES[evidence.suite].task
+    for name, measure in of_task(METRICS, task).items():
+        if name in HEADLINES[task] or name in asked:
             mine, theirs = _measured(now.get(name)), _measured(was.get(name))
             yield Comparison(measure, theirs, mine, _drawn(measure, mine, theirs))
 
@@ -170,7 +180,9 @@ def _facts(version: ModelVersion, live: ModelVersion, card: CardRevision | None)
     yield Fact("Artifact", _artifact(live), _artifact(version))
     yield Fact("Built with", _libraries(live), _libraries(version))
     yield Fact("Inputs", *_inputs(live, version))
-    yield Fact("Threshold", _threshold(live), _threshold(version))
+    name = "Tolerance" if task_of(version.signature) is Task.REGRESSION else "Threshold"
+    yield Fact("Predicts", _task(live), _task(version))
+    yield Fact(name, _declared(live, name), _declared(version, name))
     yield Fact("Training data", _data(live), _data(version))
     yield Fact("Source", _source(live), _source(version))
     yield from _parameters(live, version)
@@ -205,9 +217,14 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _threshold(version: ModelVersion) -> str:
-    threshold = version.signature.get("threshold")
-    return "not declared" if threshold is None else str(threshold)
+def _task(version: ModelVersion) -> str:
+    target = version.signature.get("target")
+    return f"{target}, {task_of(version.signature).words}" if target else task_of(version.signature).words
+
+
+def _declared(version: ModelVersion, name: str) -> str:
+    value = version.signature.get(name.lower())
+    return "not declared" if value is None else str(value)
 
 
 def _data(version: ModelVersion) -> str:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from countersign import clock
+from countersign.accounts.models import ServiceAccount
 from countersign.actors import Actor
 from governance.cards.models import CardRevision
 from governance.environments.models import Environment
@@ -120,6 +121,14 @@ def slot_of(sign_off: SignOff, required: tuple[RequiredSignOff, ...]) -> Require
     return None
 
 
+def ended_sentence(review: Review) -> str:
+    """What to tell somebody who would sign a review that has ended."""
+    return (
+        f"Review {review.number} is {review.get_state_display().lower()} and takes no more sign-offs. "
+        "Nothing was signed."
+    )
+
+
 def standing_of(review: Review) -> Standing:
     """Where the review stands: the present subject, the requirements judged, the sign-offs that match it."""
     return standings_of([review])[0]
@@ -152,7 +161,7 @@ def _standing(review: Review, given: list[SignOff], found: Ingredients) -> Stand
         policy=policy,
         subject=subject,
         slots=slots,
-        evidence=found.evidence.get((version.id, policy.suite)),
+        evidence=found.evidence.get((version.id, policy.suite_for(version))),
         card=found.cards.get(version.id),
     )
 
@@ -176,6 +185,12 @@ def reviews_visible_to(actor: Actor) -> QuerySet[Review]:
     )
 
 
+def asked_for_by(actor: Actor) -> Q:
+    """Reviews the actor asked for, or a service account they answer for."""
+    answered_for = ServiceAccount.objects.filter(responsible=actor.person).values("pk")
+    return Q(requested_by=actor.ref) | Q(requested_by__in=answered_for)
+
+
 def with_their_rows(reviews: QuerySet[Review]) -> QuerySet[Review]:
     """The same reviews with the rows that standings and pages read of them, joined."""
     return reviews.select_related(
@@ -189,6 +204,15 @@ def newest_review(version: ModelVersion, environment: Environment) -> Review | N
         state=ReviewState.WITHDRAWN
     )
     return with_their_rows(reviews).order_by("-number").first()
+
+
+def review_to_renew(version: ModelVersion, environment: Environment) -> Review | None:
+    """The latest review of the version for the environment whose approval was given and no longer holds, though
+    nobody took it away."""
+    ended = Review.objects.filter(
+        version=version, environment=environment, state__in=(ReviewState.STALE, ReviewState.EXPIRED)
+    )
+    return ended.order_by("-number").first()
 
 
 def approved_subject(review: Review) -> str:

@@ -82,7 +82,8 @@ def ingredients_of(versions: Sequence[ModelVersion], *, results: bool) -> Ingred
     )
 
 
-def _digest(value: Any) -> str:
+def part_digest(value: Any) -> str:
+    """The digest of a part of a subject: SHA-256 (hex) of its canonical bytes."""
     return sha256(canonical(value)).hexdigest()
 
 
@@ -99,9 +100,10 @@ def subject_from(
 ) -> Subject:
     """`subject_of`, from what was read before."""
     policy = document_of(revision)
-    evidence = found.evidence.get((version.id, policy.suite))
+    suite = policy.suite_for(version)
+    evidence = found.evidence.get((version.id, suite))
     results = (
-        {f"{policy.suite}/{evidence.dataset_version.digest}": f"sha256:{evidence.results_digest}"}
+        {f"{suite}/{evidence.dataset_version.digest}": f"sha256:{evidence.results_digest}"}
         if evidence
         else {}
     )
@@ -120,18 +122,18 @@ def subject_from(
         "requirements": f"sha256:{policy.digest}",
         "results": results,
     }
-    return Subject(document, _digest(document), parts_of(document))
+    return Subject(document, part_digest(document), parts_of(document))
 
 
 def parts_of(document: Mapping[str, Any]) -> dict[str, str]:
     """The digest of each named part of a subject's document; `offline/verify.py` makes them the same way."""
     return {
-        "artifact": _digest(
+        "artifact": part_digest(
             [document["model"], document["version"], document["manifest"], document["signature"]]
         ),
-        "evidence": _digest(document["results"]),
-        "card": _digest(document["card"]),
-        "lineage": _digest(document["lineage"]),
-        "contributors": _digest(document["contributors"]),
-        "policy": _digest([document["environment"], document["risk_tier"], document["requirements"]]),
+        "evidence": part_digest(document["results"]),
+        "card": part_digest(document["card"]),
+        "lineage": part_digest(document["lineage"]),
+        "contributors": part_digest(document["contributors"]),
+        "policy": part_digest([document["environment"], document["risk_tier"], document["requirements"]]),
     }

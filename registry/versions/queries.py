@@ -58,10 +58,11 @@ def manifest_document(version: ModelVersion) -> dict[str, Any]:
 
 
 def signature_document(version: ModelVersion) -> dict[str, Any]:
-    """The signature as its digest counts it: the threshold is text as Python writes it."""
+    """The signature as its digest counts it: threshold and tolerance are text as Python writes them."""
     signature = dict(version.signature)
-    if signature.get("threshold") is not None:
-        signature["threshold"] = repr(float(signature["threshold"]))
+    for name in ("threshold", "tolerance"):
+        if signature.get(name) is not None:
+            signature[name] = repr(float(signature[name]))
     return signature
 
 

@@ -14,6 +14,7 @@ from countersign.blobs.store import Incoming, sha256_of_text
 from countersign.errors import Invalid
 from registry.datasets.models import DatasetVersion
 from registry.names import checked_text
+from registry.versions.tasks import Task
 
 SIGNATURE_BYTES_LIMIT = 512 * 1024
 LIBRARIES_LIMIT = 200
@@ -65,17 +66,19 @@ def declared_files(raw: Any) -> list[DeclaredFile]:
 
 def checked_signature(raw: Mapping[str, Any] | None) -> dict[str, Any]:
     """The signature in its one form: {"features": [{"name", "type"}], "target", "positive_label",
-    "threshold"}.
+    "threshold"}; of a model that predicts a number also {"task": "regression", "tolerance"}.
 
-    Labels are text; `threshold` is a number from 0 to 1 or null, at or above which a score is a positive.
+    Labels are text; `threshold` is a number from 0 to 1 or null, at or above which a score is a positive;
+    `tolerance` is a number above 0 or null, the largest error that is close enough, in the target's unit.
     Raises Invalid. An empty signature is {}: such a version cannot be evaluated."""
     if not raw:
         return {}
-    known = {"features", "target", "positive_label", "threshold"}
+    known = {"features", "target", "positive_label", "threshold", "task", "tolerance"}
     if not isinstance(raw, Mapping) or (unknown := sorted(set(map(str, raw)) - known)):
         named = f"unknown field {unknown[0][:80]}. " if isinstance(raw, Mapping) else ""
         raise _wrong(
-            "signature", f"{named}It is an object with features, target, positive_label and threshold."
+            "signature",
+            f"{named}It is an object with features, target, task, positive_label and threshold, or tolerance.",
         )
     features = _features(raw.get("features"))
     target = checked_text(raw.get("target") or "", field="signature.target", limit=200, lines=False)
@@ -92,9 +95,39 @@ def checked_signature(raw: Mapping[str, Any] | None) -> dict[str, Any]:
         "positive_label": checked_text(str(label), field="signature.positive_label", limit=200, lines=False),
         "threshold": _threshold(raw.get("threshold")),
     }
+    signature |= _regression(raw, signature)
     if len(orjson.dumps(signature)) > SIGNATURE_BYTES_LIMIT:
         raise _wrong("signature", f"It is longer than {SIGNATURE_BYTES_LIMIT:,} bytes.")
     return signature
+
+
+def _regression(raw: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, Any]:
+    """What only the signature of a model that predicts a number holds; nothing for a classifier's, which so
+    keeps the digest it always had."""
+    named, tolerance = raw.get("task"), raw.get("tolerance")
+    if named is not None and named not in tuple(Task):
+        raise _wrong("signature", f"task is one of: {', '.join(Task)}.")
+    if named != Task.REGRESSION:
+        if tolerance is not None:
+            raise _wrong(
+                "signature", "tolerance is for a model that predicts a number; add task: regression."
+            )
+        return {}
+    if signature["positive_label"] or signature["threshold"] is not None:
+        raise _wrong("signature", "A regression has neither positive_label nor threshold. Leave them out.")
+    if not signature["target"]:
+        raise _wrong("signature", "A regression names its target, the column it predicts.")
+    if tolerance is not None and (
+        isinstance(tolerance, bool)
+        or not isinstance(tolerance, int | float)
+        or not math.isfinite(tolerance)
+        or tolerance <= 0
+    ):
+        raise _wrong("signature", "tolerance is a number above 0, in the target's unit.")
+    return {
+        "task": Task.REGRESSION.value,
+        "tolerance": None if tolerance is None else float(tolerance),
+    }
 
 
 def _features(raw: Any) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from governance.cards.facts import Drawn, Fact
 from governance.cards.queries import completeness, newest_revision, standing_of_sections
 from governance.cards.render import RenderedSection, render
 from governance.cards.sections import SECTIONS, required_at
-from governance.evaluation.measures.catalogue import METRICS
+from governance.evaluation.measures.catalogue import METRICS, Task, of_task
 from governance.reviews.actions import request_review
 from tests.factories.governance import (
     Subject,
@@ -119,7 +119,7 @@ def test_numbers_say_which_evaluation_they_come_from(subject: Subject) -> None:
         "0.765 to 0.786",
         9000,
     )
-    assert [row.measure.name for row in performance.measures] == list(METRICS)
+    assert [row.measure.name for row in performance.measures] == list(of_task(METRICS, Task.BINARY))
 
 
 def test_what_the_suite_did_not_measure_is_no_number(subject: Subject) -> None:
@@ -157,7 +157,7 @@ def test_groups_against_their_reference_and_the_small_ones_apart(subject: Subjec
     assert (gap.measure.name, odds.measure.name) == ("true_positive_rate_gap", "equalised_odds_difference")
     native = fact(drawn, "race: native")
     assert native.absence is Absence.INSUFFICIENT
-    assert native.value == "22 rows; 100 with 30 positives are needed"
+    assert native.value == "22 rows; 100 rows with 30 positives are needed"
 
 
 def test_no_sensitive_attribute_was_declared(subject: Subject) -> None:

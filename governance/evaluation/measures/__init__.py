@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from governance.evaluation.measures.binary import measure_binary
     from governance.evaluation.measures.comparison import compare_paired
     from governance.evaluation.measures.estimate import Estimate
+    from governance.evaluation.measures.regression import measure_regression
 
-__all__ = ["Estimate", "compare_paired", "measure_binary"]
+__all__ = ["Estimate", "compare_paired", "measure_binary", "measure_regression"]
 
-_HOMES = {"Estimate": "estimate", "compare_paired": "comparison", "measure_binary": "binary"}
+_HOMES = {
+    "Estimate": "estimate",
+    "compare_paired": "comparison",
+    "measure_binary": "binary",
+    "measure_regression": "regression",
+}
 
 
 def __getattr__(name: str) -> Any:

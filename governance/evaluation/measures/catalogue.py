@@ -3,44 +3,40 @@
 For pages, cards and policy sentences. Imports no numerical library, so that the web process stays small.
 """
 
-from dataclasses import dataclass
-from enum import Enum
+from governance.evaluation.measures.measure import Better, Measure, Unit, gathered
+from governance.evaluation.measures.regression_catalogue import (
+    REGRESSION,
+    REGRESSION_FAIRNESS,
+    REGRESSION_FAIRNESS_RULES,
+    REGRESSION_GROUP_METRICS,
+)
+from registry.versions.tasks import Task
+
+__all__ = [
+    "AGAINST_EACH",
+    "FAIRNESS",
+    "FAIRNESS_RULES",
+    "GROUP_METRICS",
+    "HEADLINES",
+    "METRICS",
+    "MIN_POSITIVES",
+    "MIN_ROWS",
+    "Better",
+    "Measure",
+    "Task",
+    "Unit",
+    "enough_rows",
+    "of_task",
+]
 
 
-class Better(Enum):
-    """Which way a measure gets better."""
-
-    HIGHER = "higher is better"
-    LOWER = "lower is better"
-    NEAR_IDEAL = "nearer the ideal is better"
-    NEITHER = "neither way is better by itself"
-
-
-class Unit(Enum):
-    """How a value is written, by the name of the format (three decimals; per cent with one)."""
-
-    SCORE = "score"
-    PERCENT = "percent"
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One measure as people meet it. `ideal` is given for the measures that should come near a value."""
-
-    name: str
-    label: str
-    better: Better
-    unit: Unit
-    meaning: str
-    ideal: float | None = None
-
-
-def _gathered(*measures: Measure) -> dict[str, Measure]:
-    return {measure.name: measure for measure in measures}
+def of_task(measures: dict[str, Measure], task: Task) -> dict[str, Measure]:
+    """Those of the measures that a suite of this task gives."""
+    return {name: measure for name, measure in measures.items() if measure.task is task}
 
 
 #: The keys of `metrics` in a result, and of `diffs` in a comparison.
-METRICS = _gathered(
+METRICS = gathered(
     Measure(
         "roc_auc",
         "ROC AUC",
@@ -176,10 +172,11 @@ METRICS = _gathered(
         Unit.PERCENT,
         "The share of rows whose true outcome is the favourable one.",
     ),
+    *REGRESSION.values(),
 )
 
 #: The keys of `fairness` in a result, for a group against the reference and for an attribute.
-FAIRNESS = _gathered(
+FAIRNESS = gathered(
     Measure(
         "selection_rate_ratio",
         "Selection rate ratio",
@@ -225,11 +222,31 @@ FAIRNESS = _gathered(
         Unit.SCORE,
         "The highest true-positive rate of any group minus the lowest.",
     ),
+    *REGRESSION_FAIRNESS.values(),
 )
+
+#: What is shown of a suite's measures where only what matters most has room, that first.
+HEADLINES: dict[Task, tuple[str, ...]] = {
+    Task.BINARY: ("roc_auc", "average_precision", "brier", "calibration_error", "precision", "recall"),
+    Task.REGRESSION: (
+        "r_squared",
+        "mean_absolute_error",
+        "root_mean_squared_error",
+        "median_absolute_error",
+        "mean_error",
+        "spearman",
+    ),
+}
 
 #: Below these a group's measures swing too far to judge it by.
 MIN_ROWS = 100
 MIN_POSITIVES = 30
+
+
+def enough_rows(task: Task) -> str:
+    """How many rows a group needs before it is judged, inside a sentence."""
+    return f"{MIN_ROWS} rows" + (f" with {MIN_POSITIVES} positives" if task is Task.BINARY else "")
+
 
 #: What a policy may demand of each group by itself: the keys of `metrics` in an entry of `groups`.
 GROUP_METRICS = {
@@ -243,11 +260,14 @@ GROUP_METRICS = {
         "accuracy",
         "base_rate",
     )
-}
+} | REGRESSION_GROUP_METRICS
 
 #: What a policy may demand of the distance between groups. The signed differences are left out: a limit on
 #: one side of them would pass the groups that lie on the other.
 FAIRNESS_RULES = {
     name: FAIRNESS[name]
     for name in ("selection_rate_ratio", "true_positive_rate_gap", "equalised_odds_difference")
-}
+} | REGRESSION_FAIRNESS_RULES
+
+#: Those of them that are read of every group against another; the others of each attribute as a whole.
+AGAINST_EACH = frozenset({"selection_rate_ratio", "mean_absolute_error_ratio"})

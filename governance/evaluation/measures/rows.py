@@ -6,6 +6,9 @@ import numpy as np
 
 from governance.evaluation.measures.estimate import FloatArray, IntArray
 
+#: Squares of larger numbers leave what float64 can hold.
+MOST = 1e100
+
 
 def checked_labels(labels: Any) -> IntArray:
     """Labels as integers. ValueError unless they are a non-empty column of 0 and 1."""
@@ -32,6 +35,23 @@ def checked_scores(scores: Any, *, rows: int, name: str = "scores") -> FloatArra
     if values.min() < 0 or values.max() > 1:
         raise ValueError(f"{name} must lie from 0 to 1; give probabilities, not margins or log-odds.")
     return values
+
+
+def checked_numbers(values: Any, *, name: str, rows: int | None = None) -> FloatArray:
+    """Numbers as float64. ValueError unless there is at least one, all are finite, and there are `rows`."""
+    column = _column(values, name)
+    if len(column) == 0:
+        raise ValueError(f"{name} has no rows; give at least one.")
+    if rows is not None and len(column) != rows:
+        raise ValueError(f"{name} has {len(column):,} rows and actual has {rows:,}; they must be equal.")
+    if column.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must be numbers.")
+    numbers = column.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} holds missing or infinite values; every row needs a number.")
+    if np.abs(numbers).max() > MOST:
+        raise ValueError(f"{name} holds numbers beyond 1e+100, whose squares cannot be added up.")
+    return numbers
 
 
 def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple[list[str], IntArray]:
@@ -61,6 +81,11 @@ def checked_settings(*, threshold: float, seed: int, draws: int) -> None:
     """ValueError unless the threshold lies from 0 to 1, the seed is at least 0 and draws at least 100."""
     if not 0 <= threshold <= 1:  # also refuses NaN
         raise ValueError(f"threshold must lie from 0 to 1, not {threshold}.")
+    checked_seed(seed=seed, draws=draws)
+
+
+def checked_seed(*, seed: int, draws: int) -> None:
+    """ValueError unless the seed is at least 0 and draws at least 100."""
     if seed < 0:
         raise ValueError(f"seed must be 0 or a positive whole number, not {seed}.")
     if draws < 100:

@@ -23,6 +23,9 @@ Code = Literal[
     "out_of_range",
     "not_numbers",
     "no_probabilities",
+    "no_predict",
+    "not_a_regressor",
+    "several_numbers",
     "wrong_schema",
     "library_version",
     "untrusted_types",
@@ -115,6 +118,11 @@ def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
             f"The file holds types that are not on the list of reviewed types: {names}. Export the model "
             "without them, or ask an administrator to have them reviewed."
         )
+    if code == "several_numbers":
+        return (
+            f"The model gives {listed([note.get('given')])} numbers for each row; a regression is measured on one. "
+            "Export a model of one target."
+        )
     if code == "no_probabilities" and note.get("lacks") == "classes_":
         return (
             "The model does not say which classes its probabilities stand for (classes_). "
@@ -131,11 +139,20 @@ _REPORTABLE: dict[Code, str] = {
     "untrusted_types": "",
     "no_probabilities": (
         "The model has no predict_proba, so it gives no probabilities to evaluate. Export a classifier that "
-        "does, for example wrapped in CalibratedClassifierCV."
+        "does, for example wrapped in CalibratedClassifierCV. If it predicts a number, upload it with "
+        "task: regression in its signature."
     ),
+    "no_predict": (
+        "The model has no predict, so it gives no numbers to evaluate. Export a fitted regressor."
+    ),
+    "not_a_regressor": (
+        "The model is a classifier, and its signature says regression. Upload it again without task: regression "
+        "in its signature, and evaluate it on data with a positive label."
+    ),
+    "several_numbers": "",
     "not_numbers": (
-        "The model's predictions are not numbers. predict_proba must return an array of real numbers, one "
-        "row for each row it was given."
+        "The model's predictions are not numbers. It must return an array of real numbers, one row for each row "
+        "it was given."
     ),
     "cannot_load": (
         "The model could not be loaded. Check that it needs only the libraries of this worker and no code of "
@@ -184,7 +201,7 @@ def _out_of_memory(limits: Limits) -> str:
 def _not_predictions(what: str) -> str:
     return (
         f"The model's process wrote something that is not predictions ({what}). Make sure the model only "
-        "returns values from predict_proba and writes to nothing itself."
+        "returns its predictions and writes to nothing itself."
     )
 
 

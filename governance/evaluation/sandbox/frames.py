@@ -90,14 +90,22 @@ def _json(content: bytes) -> dict[str, Any]:
 class PredictionReader(NoteReader):
     """Collects `expected` rows of predictions, and when each batch was answered.
 
+    `probabilities`: a column for each class is expected, otherwise one number a row and no classes.
     `sent` holds, for each batch handed over, its rows and the moment its last byte was taken from us; the
     caller appends to it. Latency is measured here, at the pipe, because the model's own clock is its word.
     """
 
     def __init__(
-        self, *, expected: int, limits: Limits, sent: list[tuple[int, float]], clock: Callable[[], float]
+        self,
+        *,
+        expected: int,
+        limits: Limits,
+        sent: list[tuple[int, float]],
+        clock: Callable[[], float],
+        probabilities: bool = True,
     ) -> None:
         super().__init__(limits)
+        self._probabilities = probabilities
         self.classes: tuple[str, ...] = ()
         self.libraries: dict[str, str] = {}
         self.import_seconds = 0.0
@@ -144,7 +152,9 @@ class PredictionReader(NoteReader):
             raise not_predictions(f"a number of columns outside 1 to {self.limits.columns}")
         if type(classes) is not list or any(type(label) is not str for label in classes):
             raise not_predictions("class labels that are not text")
-        if len(classes) != count or len(set(classes)) != count:
+        if not self._probabilities and (count != 1 or classes):
+            raise not_predictions("more than one number for each row")
+        if self._probabilities and (len(classes) != count or len(set(classes)) != count):
             raise not_predictions("not one class label for each column")
         if any(len(label) > _LONGEST_LABEL or printable(label) != label for label in classes):
             raise not_predictions("class labels that cannot be shown")
@@ -187,7 +197,7 @@ class PredictionReader(NoteReader):
         return Refusal(
             "wrong_row_count",
             f"The model returned {_plain(returned)} predictions for {self._rows_asked(returned)} rows. "
-            "predict_proba must return exactly one row for each row it is given, in the same order.",
+            "It must return exactly one row for each row it is given, in the same order.",
         )
 
     def _rows_asked(self, returned: int) -> int:
@@ -201,8 +211,9 @@ def _plain(count: int) -> str:
     return str(count) if count < 1 << 40 else "far too many"
 
 
-def check_values(scores: "numpy.ndarray") -> None:
-    """Refuse predictions that are not probabilities. Rounding may leave 0 to 1 by 1e-9, not more."""
+def check_values(scores: "numpy.ndarray", *, probabilities: bool = True) -> None:
+    """Refuse predictions that are not finite, and probabilities outside 0 to 1. Rounding may leave that range by
+    1e-9, not more."""
     import numpy
 
     rows = len(scores)
@@ -213,6 +224,8 @@ def check_values(scores: "numpy.ndarray") -> None:
             f"{wrong} of {rows} predictions are not finite numbers (NaN or infinite). Find the rows the "
             "model cannot handle, for example missing values, and correct the model.",
         )
+    if not probabilities:
+        return
     wrong = int(((scores < -1e-9) | (scores > 1 + 1e-9)).any(axis=1).sum())
     if wrong:
         raise Refusal(

@@ -1,10 +1,12 @@
-"""Run a model over a dataset's features in the sandbox and bring back its probabilities."""
+"""Run a model over a dataset's features in the sandbox and bring back its probabilities, or its numbers."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from registry.versions.tasks import Task
 
 from . import process
 from .failures import EvaluationFailed, Refusal, judge_end, one_line
@@ -24,7 +26,8 @@ _PROGRAM = ("inside.predict", "scanner.inspection")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A model's answer: `scores` (rows, k) float64, one column for each of `classes`, in the rows' order.
+    """A model's answer: `scores` (rows, k) float64, one column for each of `classes`, in the rows' order. Of a
+    regression `classes` is empty and there is one column.
 
     `circumstances` say how it came about and are no part of the result: isolation, limits, library versions,
     times in seconds, memory, latency of batches, and an excerpt of what the model printed.
@@ -44,9 +47,10 @@ def predict(
     limits: Limits,
     isolation: Isolation,
     trusted_types: Collection[str],
+    task: Task = Task.BINARY,
     cancelled: Callable[[], bool] | None = None,
 ) -> Outcome:
-    """Give the model's class probabilities for `rows` rows of features.
+    """Give the model's class probabilities, or for a regression its numbers, for `rows` rows of features.
 
     `artifact` is the model's file; the model sees nothing else of its folder. `batches` are sent exactly as
     they come, so labels stay out unless the caller puts them in; together they must have `rows` rows, at
@@ -59,20 +63,23 @@ def predict(
     if rows < 1:
         raise ValueError("there must be at least one row to predict")
     sent: list[tuple[int, float]] = []
-    reader = PredictionReader(expected=rows, limits=limits, sent=sent, clock=time.monotonic)
-    task = process.Task(
+    reader = PredictionReader(
+        expected=rows, limits=limits, sent=sent, clock=time.monotonic, probabilities=task is Task.BINARY
+    )
+    work = process.Task(
         entry="inside.predict:main",
         program=_PROGRAM,
         artifact=artifact,
         facts={
             "flavour": flavour.value,
+            "method": "predict_proba" if task is Task.BINARY else "predict",
             "modules": flavour.modules,
             "trusted_types": sorted(trusted_types),
             "inspection": _PROGRAM[1],
         },
     )
     ended = process.run(
-        task,
+        work,
         limits=limits,
         isolation=isolation,
         answered=reader.feed,
@@ -83,7 +90,7 @@ def predict(
     refusal = judge_end(ended, limits) or _incomplete(reader, rows)
     if refusal is None:
         try:
-            check_values(reader.scores)
+            check_values(reader.scores, probabilities=task is Task.BINARY)
         except Refusal as found:
             refusal = found
     if refusal:
@@ -104,7 +111,7 @@ def _incomplete(reader: PredictionReader, rows: int) -> Refusal | None:
     return Refusal(
         "no_predictions",
         "The model's process ended without giving predictions. Make sure nothing in the model ends the "
-        "process, and that predict_proba returns its values.",
+        "process, and that it returns its predictions.",
     )
 
 

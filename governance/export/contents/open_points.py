@@ -62,7 +62,7 @@ def _of_live(period: LivePeriod) -> Iterator[OpenPoint]:
     if review.state in (ReviewState.REVOKED, ReviewState.STALE, ReviewState.EXPIRED):
         yield OpenPoint(f"The approval of review {review.number} is {review.state}", where)
     document = document_of(review.policy_revision)
-    evidence = latest_evidence(version, document.suite)
+    evidence = latest_evidence(version, document.suite_for(version))
     for result in judge(
         version=version, document=document, evaluation=evidence, card=newest_revision(version)
     ):

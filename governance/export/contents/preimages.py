@@ -46,7 +46,7 @@ class Preimages:
         self._tiers: Dated = [(None, None), *((None, tier.value) for tier in RiskTier)]
         self._histories: dict[str, Callable[[], Dated]] = {
             "card": lambda: _cards(review),
-            "results": lambda: _results(review, policy.suite),
+            "results": lambda: _results(review, policy.suite_for(version)),
             "lineage": lambda: _lineages(review),
             "contributors": lambda: _contributors(review),
         }

@@ -47,6 +47,19 @@ def difference(value: Any, places: int = 3) -> str:
     return NOT_MEASURED if number is None else _signed(f"{number:,.{places}f}", plus=True)
 
 
+def quantity(value: Any, figures: int = 4, *, plus: bool = False) -> str:
+    """A number in a unit of its own, to four figures: 53210.4 → "53,210", 12.3456 → "12.35". `plus`: a
+    difference, always with its sign."""
+    number = _defined(value)
+    if number is None:
+        return NOT_MEASURED
+    size = abs(float(number))
+    if size and not 1e-6 <= size < 1e15:
+        return _signed(f"{number:.{figures - 1}e}", plus=plus)
+    places = figures - 1 - math.floor(math.log10(size)) if size else 0
+    return _signed(f"{number:,.{max(places, 0)}f}", plus=plus)
+
+
 def percent(value: Any, places: int = 1) -> str:
     """A share of one as per cent. 0.6412 → "64.1 %"."""
     number = _defined(value)

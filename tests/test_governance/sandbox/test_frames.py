@@ -142,7 +142,7 @@ def test_what_a_failing_model_says_is_shortened_and_made_printable() -> None:
 )
 def test_only_real_numbers_leave_the_model(scores: Any) -> None:
     with pytest.raises(Refused) as caught:
-        _numbers(scores)
+        _numbers(scores, "predict_proba")
     assert caught.value.code == "not_numbers"
 
 

@@ -1,4 +1,4 @@
-"""Load one model and answer batches of rows with its class probabilities. Runs confined.
+"""Load one model and answer batches of rows with its class probabilities, or its numbers. Runs confined.
 
 Heavy libraries are imported in the functions, because nothing may be imported before the confinement.
 """
@@ -8,6 +8,7 @@ import io
 import platform
 import random
 import time
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from .answers import Answers, Refused
@@ -19,8 +20,8 @@ _SEED = 0
 def main(job: Job) -> None:
     """Answer every batch that comes in on `job.features`; never returns after a failure.
 
-    `job.facts`: flavour, modules (to import first), trusted_types, and `inspection`, the module that finds
-    the library versions a file names before it is loaded.
+    `job.facts`: flavour, method (`predict_proba` or `predict`), modules (to import first), trusted_types, and
+    `inspection`, the module that finds the library versions a file names before it is loaded.
     """
     answers = job.answers
     stage = "import"
@@ -40,7 +41,12 @@ def main(job: Job) -> None:
         modules["numpy"].random.seed(_SEED)
         # Estimators saved with n_jobs > 1 would otherwise start threads, and sums would change their order.
         with modules["joblib"].parallel_config(backend="sequential"):
-            _answer(job, model, answers)
+            if job.facts["method"] == "predict":
+                _regressor(model)
+                _answer(job, model.predict, [], model, answers)
+            else:
+                classes = _classes(model)
+                _answer(job, model.predict_proba, classes, model, answers)
     except BaseException as error:
         answers.fail(stage, error)
 
@@ -70,18 +76,18 @@ def _load(job: Job, artifact: BinaryIO) -> Any:
         raise Refused("untrusted_types", types=sorted(found)) from error
 
 
-def _answer(job: Job, model: Any, answers: Answers) -> None:
+def _answer(
+    job: Job, predict: Callable[[Any], Any], classes: list[str], model: Any, answers: Answers
+) -> None:
     import numpy
     import pyarrow
 
-    classes = _classes(model)
     announced = False
     with pyarrow.ipc.open_stream(io.BufferedReader(io.FileIO(job.features, "rb"), 1 << 20)) as stream:
         names = _column_order(model, stream.schema.names)
         for batch in stream:
             frame = batch.to_pandas(use_threads=False)
-            scores = model.predict_proba(frame if names is None else frame[names])
-            values = _numbers(scores)
+            values = _numbers(predict(frame if names is None else frame[names]), job.facts["method"])
             if not announced:
                 answers.note("header", k=values.shape[1], classes=classes)
                 announced = True
@@ -102,6 +108,14 @@ def _classes(model: Any) -> list[str]:
     return [str(label) for label in labels.tolist()]
 
 
+def _regressor(model: Any) -> None:
+    """Refuse what has no `predict`, and a classifier, whose class labels would pass for numbers."""
+    if not callable(getattr(model, "predict", None)):
+        raise Refused("no_predict")
+    if callable(getattr(model, "predict_proba", None)) or getattr(model, "classes_", None) is not None:
+        raise Refused("not_a_regressor")
+
+
 def _column_order(model: Any, given: list[str]) -> list[str] | None:
     """The columns in the order the model was fitted on; None when it knows no names."""
     fitted = getattr(model, "feature_names_in_", None)
@@ -118,7 +132,7 @@ def _column_order(model: Any, given: list[str]) -> list[str] | None:
     return names
 
 
-def _numbers(scores: Any) -> Any:
+def _numbers(scores: Any, method: str) -> Any:
     """The model's result as an array of rows x k; text, objects and complex numbers are refused.
 
     Complex numbers would be cast to float with only a warning, so the kind is checked first.
@@ -126,7 +140,10 @@ def _numbers(scores: Any) -> Any:
     kind = getattr(getattr(scores, "dtype", None), "kind", None)
     if kind is None or kind not in "fiub":
         found = getattr(scores, "dtype", type(scores).__name__)
-        raise Refused("not_numbers", f"predict_proba gave {found}")
+        raise Refused("not_numbers", f"{method} gave {found}")
     if getattr(scores, "ndim", 0) not in (1, 2):
-        raise Refused("not_numbers", f"predict_proba gave an array of {scores.ndim} dimensions")
-    return scores.reshape(len(scores), -1)
+        raise Refused("not_numbers", f"{method} gave an array of {scores.ndim} dimensions")
+    values = scores.reshape(len(scores), -1)
+    if method == "predict" and values.shape[1] != 1:
+        raise Refused("several_numbers", given=values.shape[1])
+    return values

@@ -7,6 +7,7 @@ title, the plots a description too, and goes into a `figure` with its table twin
 
 from countersign.web.charts.figures import confusion, figure, twin
 from countersign.web.charts.interval import Champion, interval
+from countersign.web.charts.numbers import Bars, Cell, Mean, Spread, bars, density, spreads
 from countersign.web.charts.plots import (
     CalibrationBin,
     Category,
@@ -18,16 +19,23 @@ from countersign.web.charts.plots import (
 )
 
 __all__ = [
+    "Bars",
     "CalibrationBin",
     "Category",
+    "Cell",
     "Champion",
+    "Mean",
     "Series",
+    "Spread",
+    "bars",
     "calibration",
     "confusion",
     "curve",
+    "density",
     "figure",
     "histogram",
     "interval",
     "shares",
+    "spreads",
     "twin",
 ]

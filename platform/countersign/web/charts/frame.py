@@ -68,6 +68,11 @@ class Frame:
                 svg.line("line", f"M{svg.number(self.left)} {svg.number(y)}H{svg.number(self.right)}")
             )
             marks.append(svg.text("ink2", self.left - 6, y + 4, svg.tick_label(value), anchor="end"))
+        return [*marks, *self.axis(x_label)]
+
+    def axis(self, x_label: str) -> list[str]:
+        """Ticks below the axis, and the axis with its name."""
+        marks = []
         for value in svg.ticks(*self.x):
             x = self.at_x(value)
             marks.append(svg.text("ink2", x, self.bottom + 16, svg.tick_label(value), anchor="middle"))

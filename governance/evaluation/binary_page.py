@@ -1,0 +1,29 @@
+"""What the page of a classifier's evidence shows beside its measures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from governance.evaluation.figures import (
+    class_names,
+    curve_figures,
+    decisions,
+    score_figure,
+    threshold_figure,
+)
+from governance.evaluation.models import Evaluation
+from governance.evaluation.tables import attributes, group_rows
+from governance.evaluation.yardstick import Yardstick
+
+
+def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
+    """Curves, decisions, groups and fairness."""
+    return {
+        "curves": curve_figures(evaluation, yardstick),
+        "scores": score_figure(evaluation),
+        "threshold_figure": threshold_figure(evaluation),
+        "decisions": decisions(evaluation, yardstick),
+        "classes": class_names(evaluation.results_document),
+        "groups": group_rows(evaluation, yardstick),
+        "attributes": attributes(evaluation, yardstick),
+    }

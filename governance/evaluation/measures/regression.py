@@ -1,0 +1,96 @@
+"""Measuring one model that predicts a number, on one dataset that holds what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from governance.evaluation.measures import errors
+from governance.evaluation.measures.estimate import Estimate, FloatArray, plain
+from governance.evaluation.measures.regression_groups import fairness, group_measures, split
+from governance.evaluation.measures.residuals import drawings
+from governance.evaluation.measures.rows import checked_numbers, checked_seed
+from registry.versions.tasks import Task
+
+
+def measure_regression(
+    *,
+    actual: NDArray[Any],
+    predicted: NDArray[Any],
+    tolerance: float | None,
+    groups: Mapping[str, NDArray[Any]],
+    seed: int,
+    draws: int = 2000,
+) -> dict[str, Any]:
+    """Every measure of a regression, with 95 % intervals, as a JSON-able dict.
+
+    `actual` is what happened and `predicted` what the model said, in the same unit; an error is predicted
+    minus actual. A row within `tolerance` (None: none is declared) counts as predicted closely enough.
+    `groups` maps an attribute to one string for each row. `draws` stand behind the intervals that have no
+    closed form.
+
+    As with `measure_binary`, the result depends on these arguments alone and not on the order of rows, floats
+    carry 12 significant digits, and what is not defined is None with a sentence. Raises ValueError, with a
+    sentence, when the columns do not fit together.
+    """
+    checked_seed(seed=seed, draws=draws)
+    if tolerance is not None and not 0 < tolerance < np.inf:
+        raise ValueError(f"tolerance must be a number above 0, not {tolerance}.")
+    truth = checked_numbers(actual, name="actual")
+    given = checked_numbers(predicted, name="predicted", rows=len(truth))
+    order = np.lexsort((truth, given))
+    truth, given = truth[order], given[order]
+    spread = float(truth.std())
+    attributes = {
+        attribute: split(groups[attribute], attribute=attribute, order=order, actual=truth, predicted=given)
+        for attribute in sorted(groups)
+    }
+    result: dict[str, Any] = {
+        "task": Task.REGRESSION.value,
+        "n": len(truth),
+        "tolerance": tolerance,
+        "target": _described(truth),
+        "predictions": _described(given),
+        "metrics": {name: estimate.as_dict() for name, estimate in _metrics(truth, given, tolerance).items()},
+        "curves": drawings(truth, given),
+        "groups": [
+            entry
+            for attribute, members in attributes.items()
+            for entry in group_measures(attribute, members, tolerance=tolerance, spread=spread)
+        ],
+        "fairness": [
+            fairness(attribute, members, seed=seed, draws=draws, spread=spread)
+            for attribute, members in attributes.items()
+        ],
+    }
+    rounded: dict[str, Any] = plain(result)
+    return rounded
+
+
+def _described(values: FloatArray) -> dict[str, float]:
+    return {
+        "mean": float(values.mean()),
+        "standard_deviation": float(values.std()),
+        "minimum": float(values.min()),
+        "median": float(np.median(values)),
+        "maximum": float(values.max()),
+    }
+
+
+def _metrics(actual: FloatArray, predicted: FloatArray, tolerance: float | None) -> dict[str, Estimate]:
+    return {
+        "r_squared": errors.r_squared(actual, predicted),
+        "mean_absolute_error": errors.absolute(actual, predicted),
+        "root_mean_squared_error": errors.root_mean_squared(actual, predicted),
+        "median_absolute_error": errors.median_absolute(actual, predicted),
+        "absolute_error_90th_percentile": errors.quantile_of(np.abs(predicted - actual), 0.9),
+        "mean_error": errors.bias(actual, predicted),
+        "standardised_mean_error": errors.standardised_bias(actual, predicted),
+        "mean_absolute_percentage_error": errors.absolute_percentage(actual, predicted),
+        "explained_variance": errors.explained_variance(actual, predicted),
+        "spearman": errors.spearman(actual, predicted),
+        "share_within_tolerance": errors.within(actual, predicted, tolerance),
+    }

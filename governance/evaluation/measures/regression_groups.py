@@ -1,0 +1,214 @@
+"""A regression by group: how far off each group is predicted, beside all other rows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit
+
+from governance.evaluation.measures import errors
+from governance.evaluation.measures.catalogue import MIN_ROWS
+from governance.evaluation.measures.estimate import (
+    Estimate,
+    FloatArray,
+    IntArray,
+    Z,
+    around,
+    stream,
+    undefined,
+)
+from governance.evaluation.measures.groups import MAX_GROUPS
+from governance.evaluation.measures.rows import checked_group
+
+WELCH = "Welch's t"
+RATIO = "delta method, log ratio"
+RANGE = "normal draws, range"
+FEW = f"Fewer than two groups have {MIN_ROWS} rows, so there is nothing to compare."
+NO_REST = "There are no other rows to compare with."
+PERFECT_REST = "The other rows are predicted without any error, so there is no ratio."
+
+
+class Group(NamedTuple):
+    """The rows of one group, and those of everybody else."""
+
+    name: str
+    actual: FloatArray
+    predicted: FloatArray
+    rest_actual: FloatArray
+    rest_predicted: FloatArray
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.actual)
+
+    @property
+    def sufficient(self) -> bool:
+        """Enough rows to be judged."""
+        return self.n >= MIN_ROWS
+
+    @property
+    def errors(self) -> FloatArray:
+        """Prediction minus actual, of the group."""
+        return self.predicted - self.actual
+
+    @property
+    def rest_errors(self) -> FloatArray:
+        """Prediction minus actual, of everybody else."""
+        return self.rest_predicted - self.rest_actual
+
+
+def split(
+    values: Any, *, attribute: str, order: IntArray, actual: FloatArray, predicted: FloatArray
+) -> list[Group]:
+    """The groups of one attribute in order of name. ValueError as in `checked_group`.
+
+    `actual` and `predicted` are sorted by `order`; `values` are in the order the caller gave.
+    """
+    names, codes = checked_group(values, attribute=attribute, rows=len(actual), most=MAX_GROUPS)
+    codes = codes[order]
+    groups = []
+    for code, name in enumerate(names):
+        inside = codes == code
+        groups.append(Group(name, actual[inside], predicted[inside], actual[~inside], predicted[~inside]))
+    return groups
+
+
+def group_measures(
+    attribute: str, groups: list[Group], *, tolerance: float | None, spread: float
+) -> list[dict[str, Any]]:
+    """One entry a group: largest upper end of the mean absolute error first, insufficient groups last.
+
+    `spread` is the target's standard deviation over all rows.
+    """
+    entries = []
+    for group in groups:
+        actual, predicted = group.actual, group.predicted
+        metrics = {
+            "mean_absolute_error": errors.absolute(actual, predicted),
+            "root_mean_squared_error": errors.root_mean_squared(actual, predicted),
+            "mean_error": errors.bias(actual, predicted),
+            "standardised_mean_error": errors.standardised_bias(actual, predicted, spread=spread),
+            "r_squared": errors.r_squared(actual, predicted),
+            "share_within_tolerance": errors.within(actual, predicted, tolerance),
+        }
+        entries.append(
+            {
+                "attribute": attribute,
+                "group": group.name,
+                "n": group.n,
+                "sufficient": group.sufficient,
+                "metrics": {name: estimate.as_dict() for name, estimate in metrics.items()},
+            }
+        )
+    return sorted(entries, key=_worst_first)
+
+
+def _worst_first(entry: dict[str, Any]) -> tuple[bool, float, str]:
+    estimate = entry["metrics"]["mean_absolute_error"]
+    reach = estimate["value"] if estimate["ci_high"] is None else estimate["ci_high"]
+    return not entry["sufficient"], -reach, entry["group"]
+
+
+def fairness(attribute: str, groups: list[Group], *, seed: int, draws: int, spread: float) -> dict[str, Any]:
+    """How far the groups of one attribute lie apart.
+
+    Each group is held against all other rows, small groups included: its mean absolute error as a ratio
+    and as a difference, and its mean error as a difference. The gap of the attribute is between the groups
+    with enough rows. Order: largest ratio first, then the insufficient.
+    """
+    compared = [(group, _against_rest(group)) for group in groups]
+    compared.sort(key=lambda pair: _largest_ratio_first(*pair))
+    sufficient = [group for group in groups if group.sufficient]
+    gap = _gap(sufficient, seed=seed, attribute=attribute, draws=draws)
+    return {
+        "attribute": attribute,
+        "reference": None,
+        "groups": [
+            {
+                "group": group.name,
+                "n": group.n,
+                "status": "measured" if group.sufficient else "insufficient",
+                **{name: estimate.as_dict() for name, estimate in measures.items()},
+            }
+            for group, measures in compared
+        ],
+        "mean_error_gap": gap.as_dict(),
+        "standardised_mean_error_gap": _standardised(gap, spread).as_dict(),
+    }
+
+
+def _largest_ratio_first(group: Group, measures: dict[str, Estimate]) -> tuple[bool, float, str]:
+    ratio = measures["mean_absolute_error_ratio"].value
+    return not group.sufficient, -np.inf if ratio is None else -ratio, group.name
+
+
+def _against_rest(group: Group) -> dict[str, Estimate]:
+    own, rest = np.abs(group.errors), np.abs(group.rest_errors)
+    if not len(rest):
+        return {
+            "mean_absolute_error_ratio": undefined(NO_REST, method=RATIO, n=group.n),
+            "mean_absolute_error_difference": undefined(NO_REST, method=WELCH, n=group.n),
+            "mean_error_difference": undefined(NO_REST, method=WELCH, n=group.n),
+        }
+    return {
+        "mean_absolute_error_ratio": ratio_of_means(own, rest),
+        "mean_absolute_error_difference": difference_of_means(own, rest),
+        "mean_error_difference": difference_of_means(group.errors, group.rest_errors),
+    }
+
+
+def ratio_of_means(first: FloatArray, second: FloatArray) -> Estimate:
+    """The mean of `first` divided by that of `second`, of independent rows none of which is below 0.
+
+    The delta method on the logarithm (Katz et al. 1978, Biometrics 34, for means): its variance is the sum of
+    the two squared relative standard errors.
+    """
+    n, top, bottom = len(first), float(first.mean()), float(second.mean())
+    if bottom == 0:
+        return undefined(PERFECT_REST, method=RATIO, n=n)
+    if top == 0:
+        return Estimate(0.0, None, None, "no interval, the group is predicted without any error", n)
+    error = ((errors.standard_error(first) / top) ** 2 + (errors.standard_error(second) / bottom) ** 2) ** 0.5
+    if min(n, len(second)) < 2 or error == 0:
+        return Estimate(top / bottom, None, None, errors.SAME_ERROR, n)
+    reach = float(np.exp(Z * error))
+    return around(top / bottom, top / bottom / reach, top / bottom * reach, method=RATIO, n=n)
+
+
+def difference_of_means(first: FloatArray, second: FloatArray) -> Estimate:
+    """The mean of `first` minus that of `second` with the interval of Welch 1947, Biometrika 34."""
+    n, value = len(first), float(first.mean() - second.mean())
+    one, two = errors.standard_error(first) ** 2, errors.standard_error(second) ** 2
+    if min(n, len(second)) < 2 or one + two == 0:
+        return Estimate(value, None, None, errors.SAME_ERROR, n)
+    freedom = (one + two) ** 2 / (one**2 / (n - 1) + two**2 / (len(second) - 1))
+    half = float(stdtrit(freedom, 0.975)) * (one + two) ** 0.5
+    return around(value, value - half, value + half, method=WELCH, n=n)
+
+
+def _gap(groups: list[Group], *, seed: int, attribute: str, draws: int) -> Estimate:
+    """The largest distance between the mean errors of any two groups, on the rows of all of them.
+
+    A largest distance is never below 0 and chance lifts it, so the value is taken plus and minus the 95 %
+    quantile of how far normal draws of the means move two of them apart: it holds for any number of groups
+    (the reasoning of Tukey's range, 1949), as `groups.spread` does for rates.
+    """
+    n = sum(group.n for group in groups)
+    if len(groups) < 2:
+        return undefined(FEW, method=RANGE, n=n)
+    means = np.array([group.errors.mean() for group in groups])
+    own = np.array([errors.standard_error(group.errors) for group in groups])
+    moves = stream(seed, "mean_error_gap", attribute).normal(size=(draws, len(groups))) * own
+    value, reach = float(np.ptp(means)), float(np.quantile(np.ptp(moves, axis=1), 0.95))
+    return around(value, max(value - reach, 0.0), value + reach, method=RANGE, n=n)
+
+
+def _standardised(gap: Estimate, spread: float) -> Estimate:
+    """The gap in standard deviations of the target over all rows, which count as known."""
+    if gap.value is None or gap.ci_low is None or gap.ci_high is None:
+        return gap
+    if spread == 0:
+        return undefined(errors.CONSTANT_TARGET, method=RANGE, n=gap.n)
+    return Estimate(gap.value / spread, gap.ci_low / spread, gap.ci_high / spread, RANGE, gap.n)
