@@ -10,6 +10,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeBoundary, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
+from django.utils.crypto import salted_hmac
 
 from countersign.clock import stamp
 from countersign.identifiers import fold
@@ -47,6 +48,8 @@ class User(AbstractBaseUser, Recorded):
     is_active = models.BooleanField(default=True)
     # Somebody else chose it: it opens the page where one chooses one's own, and nothing more.
     password_is_temporary = models.BooleanField(default=False)
+    # Sessions begun before are worth nothing: they carry another hash.
+    sessions_ended_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
     USERNAME_FIELD = "username_folded"
@@ -59,6 +62,13 @@ class User(AbstractBaseUser, Recorded):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.username_folded = fold(self.username)
         super().save(*args, **kwargs)
+
+    def get_session_auth_hash(self) -> str:
+        """What a session of this person must carry: it changes with the password and when they end all."""
+        begun = "" if self.sessions_ended_at is None else stamp(self.sessions_ended_at)
+        return salted_hmac(
+            "countersign.accounts.session", f"{self.password}|{begun}", algorithm="sha256"
+        ).hexdigest()
 
     def ledger_state(self) -> dict[str, Any]:
         return {"active": self.is_active, "password_is_temporary": self.password_is_temporary}

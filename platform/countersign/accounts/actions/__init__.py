@@ -11,12 +11,13 @@ from countersign.accounts.actions.people import (
     change_password,
     create_user,
     deactivate_user,
+    end_sessions,
     first_administrator,
     reactivate_user,
     record_lockout,
     reset_password,
 )
-from countersign.accounts.actions.roles import create_team, end_role, grant_role
+from countersign.accounts.actions.roles import create_team, end_role, grant_role, move_role_end
 
 __all__ = [
     "change_password",
@@ -27,8 +28,10 @@ __all__ = [
     "deactivate_service_account",
     "deactivate_user",
     "end_role",
+    "end_sessions",
     "first_administrator",
     "grant_role",
+    "move_role_end",
     "reactivate_user",
     "reassign_service_account",
     "record_lockout",

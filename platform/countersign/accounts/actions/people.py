@@ -17,6 +17,7 @@ from countersign.accounts.verbs import (
     PASSWORD_CHANGED,
     PASSWORD_RESET,
     ROLE_ENDED,
+    SESSIONS_ENDED,
     TOKEN_REVOKED,
     USER_CREATED,
     USER_DEACTIVATED,
@@ -171,6 +172,19 @@ def reset_password(*, user: User, actor: Actor) -> tuple[User, str]:
         user.save(update_fields=["password", "password_is_temporary"])
         append_entry(verb=PASSWORD_RESET, subject=user, actor=actor, before=before)
     return user, password
+
+
+@transaction.atomic
+def end_sessions(*, user: User, actor: Actor) -> User:
+    """End every session of a person, in all browsers: by themselves, or by who manages people. Tokens stay: they are
+    revoked one by one. Raises Refused."""
+    if actor.person != user.pk and not (verdict := actor.may(Permission.MANAGE_PEOPLE)):
+        raise Refused(verdict)
+    user = User.objects.select_for_update().get(pk=user.pk)
+    user.sessions_ended_at = clock.now()
+    user.save(update_fields=["sessions_ended_at"])
+    append_entry(verb=SESSIONS_ENDED, subject=user, actor=actor)
+    return user
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import EllipsisType
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -11,7 +12,7 @@ from django.utils.text import slugify
 from countersign import clock
 from countersign.accounts import duties, values
 from countersign.accounts.models import Membership, Team, User
-from countersign.accounts.verbs import ROLE_ENDED, ROLE_GRANTED, TEAM_CREATED
+from countersign.accounts.verbs import ROLE_END_MOVED, ROLE_ENDED, ROLE_GRANTED, TEAM_CREATED
 from countersign.actors import Actor
 from countersign.errors import Conflict, Invalid, Refused
 from countersign.ledger.append import append_entry
@@ -92,6 +93,54 @@ def end_role(*, membership: Membership, actor: Actor, reason: str = "") -> Membe
     membership.save(update_fields=["ends_at"])
     personal = {"reason": reason.strip()} if reason.strip() else None
     append_entry(verb=ROLE_ENDED, subject=membership, actor=actor, before=before, personal=personal)
+    return membership
+
+
+@transaction.atomic
+def move_role_end(
+    *,
+    membership: Membership,
+    ends_at: datetime | None,
+    actor: Actor,
+    reason: str = "",
+    expected_end: datetime | None | EllipsisType = ...,
+) -> Membership:
+    """Let a role that has not ended last longer or shorter: until `ends_at`, or (None) without end.
+
+    `expected_end` is the end the caller saw: of two who move it at once, one wins and the other is told. Raises
+    Refused with every reason (nobody prolongs their own role; what may not be held together), Conflict (ended; moved
+    by another; the person holds the role again from a day inside the new period), Invalid for an end that is not
+    after now and the start."""
+    if not (verdict := actor.may(Permission.MANAGE_PEOPLE)):
+        raise Refused(verdict)
+    user = User.objects.select_for_update().get(pk=membership.user_id)
+    rows = Membership.objects.select_for_update(of=("self",)).select_related("user", "team")
+    membership = rows.get(pk=membership.pk)
+    now = clock.now()
+    if membership.ends_at is not None and membership.ends_at <= now:
+        raise Conflict("This role has ended already. Grant it anew.", code="role_ended")
+    if expected_end is not ... and membership.ends_at != expected_end:
+        raise Conflict("Somebody else moved the end of this role meanwhile. Look again.", code="role_moved")
+    if ends_at is not None and ends_at <= max(now, membership.starts_at):
+        sentence = "Choose an end after today and after the role begins. To end it now, end it."
+        raise Invalid(sentence, fields={"ends_at": [sentence]})
+    others = [one for one in _holding(user, membership.starts_at, ends_at) if one.pk != membership.pk]
+    role = Role(membership.role)
+    if not (
+        verdict := duties.may_grant(user=user, role=role, team=membership.team, held=others, actor=actor)
+    ):
+        raise Refused(verdict)
+    if any(one.role == role and one.team_id == membership.team_id for one in others):
+        raise Conflict(
+            f"{user} holds this role again within that period. Choose an earlier end.", code="role_held"
+        )
+    if role is Role.ADMINISTRATOR and ends_at is not None:
+        keep_an_administrator(without=user)
+    before = membership.ledger_state()
+    membership.ends_at = ends_at
+    membership.save(update_fields=["ends_at"])
+    personal = {"reason": reason.strip()} if reason.strip() else None
+    append_entry(verb=ROLE_END_MOVED, subject=membership, actor=actor, before=before, personal=personal)
     return membership
 
 
