@@ -44,4 +44,5 @@ MODULES = (
     "export.jobs",
     "export.panels",
     "inbox.panels",
+    "search",
 )

@@ -12,7 +12,10 @@ from countersign.blobs.actions import release_first
 from countersign.ledger import visibility
 from countersign.permissions import Permission
 from countersign.web import navigation
-from registry import gates  # noqa: F401  registers the check that every required gate is there
+from registry import (  # the check that every required gate is there, what search finds
+    gates,  # noqa: F401
+    search,  # noqa: F401
+)
 from registry.datasets import presenters as datasets_presenters  # noqa: F401
 from registry.datasets import verbs as datasets_verbs  # noqa: F401
 from registry.lineage import presenters as lineage_presenters  # noqa: F401

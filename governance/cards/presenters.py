@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from countersign.ledger.presenters import Link, Sentence, sentence
 from governance.cards.sections import SECTIONS
-from registry.versions.models import ModelVersion
+from registry.versions.presenters import VERSIONS
 
 
 @sentence("governance.card_revision.saved")
@@ -16,7 +16,7 @@ def saved(leaf: dict[str, Any]) -> Sentence:
     """“… saved revision 3 of the card of credit-default 14: Training data, Limits, overlays, conditions”."""
     after = leaf["data"]["after"]
     titles = [SECTIONS[name].title for name in after["details"]["changed"] if name in SECTIONS]
-    version = ModelVersion.objects.select_related("model").filter(id=after["version"]).first()
+    version = VERSIONS.of(after["version"])
     card: Link | str = "a model card"
     if version is not None:
         card = Link(

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.urls import reverse
 
-from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
 from governance.policies.models import Policy
+
+_POLICIES = Lookup(Policy.objects.in_bulk)
 
 
 def _policy(ref: str) -> Link | str:
-    policy = Policy.objects.filter(id=ref).first()
+    policy = _POLICIES.of(ref)
     return (
         "a policy"
         if policy is None

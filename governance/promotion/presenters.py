@@ -6,16 +6,14 @@ from typing import Any
 
 from django.urls import reverse
 
-from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
 from governance.promotion.models import Promotion
+
+_PROMOTIONS = Lookup(Promotion.objects.select_related("version__model", "environment", "previous").in_bulk)
 
 
 def _what(leaf: dict[str, Any]) -> tuple[str | Link, ...]:
-    promotion = (
-        Promotion.objects.filter(id=leaf["subject"]["ref"])
-        .select_related("version__model", "environment", "previous")
-        .first()
-    )
+    promotion = _PROMOTIONS.of(leaf["subject"]["ref"])
     if promotion is None:
         return ("a version",)
     version = promotion.version

@@ -3,6 +3,8 @@ JSON."""
 
 from __future__ import annotations
 
+import sys
+
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import include, path
@@ -17,6 +19,7 @@ urlpatterns = [
     path("", include("countersign.jobs.urls")),
     path("", include("countersign.ledger.urls")),
     path("", include("countersign.upkeep.urls")),
+    path("", include("countersign.web.search.urls")),
     path("", include("registry.urls")),
     path("", include("governance.urls")),
     path("", include("governance.inbox.urls")),
@@ -27,8 +30,9 @@ urlpatterns = [
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Nothing at this URL."""
     if request.path.startswith(API_PREFIX):
+        slash = " Paths of the API have no slash at their end." if request.path.endswith("/") else ""
         return problems.respond(
-            request, NotFound("There is nothing at this URL. /api/v1/openapi.json lists what is.")
+            request, NotFound(f"There is nothing at this URL.{slash} /api/v1/openapi.json lists what is.")
         )
     return errors.not_found(request, exception)
 
@@ -57,5 +61,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 def handler500(request: HttpRequest) -> HttpResponseBase:
     """A crash outside the REST views, which answer for their own."""
     if request.path.startswith(API_PREFIX):
-        return problems.respond(request, RuntimeError())
+        return problems.respond(request, sys.exc_info()[1] or RuntimeError())  # type: ignore[arg-type]
     return errors.server_error(request)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from countersign.ledger.presenters import Sentence, sentence
+from countersign.ledger.presenters import Lookup, Sentence, sentence
 from registry.datasets.models import Dataset
+
+_DATASETS = Lookup(Dataset.objects.in_bulk)
 
 
 @sentence("registry.dataset.created")
@@ -18,7 +20,7 @@ def created(leaf: dict[str, Any]) -> Sentence:
 def registered(leaf: dict[str, Any]) -> Sentence:
     """“Registered version 3 of the dataset …, 21,000 rows”."""
     state = leaf["data"]["after"]
-    dataset = Dataset.objects.filter(pk=state["dataset"]).first()
+    dataset = _DATASETS.of(state["dataset"])
     rows = f", {state['rows']:,} rows" if state["rows"] is not None else ""
     kept = "" if state["kept_here"] else ", kept elsewhere"
     return Sentence.of(

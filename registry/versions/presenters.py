@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from countersign.accounts.models import User
-from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
 from registry import links
 from registry.versions.models import ModelVersion, RegisteredModel
+
+MODELS = Lookup(RegisteredModel.objects.in_bulk)
+VERSIONS = Lookup(ModelVersion.objects.select_related("model").in_bulk)
+_USERS = Lookup(User.objects.in_bulk)
 
 
 def _linked(text: str, url: str | None) -> Link | str:
@@ -17,13 +20,13 @@ def _linked(text: str, url: str | None) -> Link | str:
 
 def model_words(ref: str) -> Link | str:
     """The model of this id, as a link."""
-    model = RegisteredModel.objects.filter(pk=UUID(ref)).first()
+    model = MODELS.of(ref)
     return _linked(model.name, links.model(model)) if model else "a model"
 
 
 def version_words(ref: str) -> Link | str:
     """The version of this id, as a link."""
-    version = ModelVersion.objects.select_related("model").filter(pk=UUID(ref)).first()
+    version = VERSIONS.of(ref)
     return _linked(str(version), links.version(version)) if version else "a version"
 
 
@@ -98,7 +101,7 @@ def version_restored(leaf: dict[str, Any]) -> Sentence:
 def contributor_added(leaf: dict[str, Any]) -> Sentence:
     """“Named … as trainer of credit-default 14 (declared)”."""
     state = leaf["data"]["after"]
-    user = User.objects.filter(pk=UUID(state["user"])).first() if state["user"] else None
+    user = _USERS.of(state["user"])
     who = user.full_name if user else "somebody unknown here"
     kind = state["kind"].replace("_", " ")
     return Sentence.of(

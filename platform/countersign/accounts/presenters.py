@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.urls import reverse
 
 from countersign.accounts.models import ServiceAccount, Team, User
-from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
+
+_USERS = Lookup(User.objects.in_bulk)
+_TEAMS = Lookup(Team.objects.in_bulk)
+_SERVICE_ACCOUNTS = Lookup(ServiceAccount.objects.in_bulk)
 
 
 def _person(ref: str | None) -> Link | str:
-    user = User.objects.filter(pk=ref).first() if ref else None
+    user = _USERS.of(ref)
     return Link(user.full_name, reverse("accounts:person", args=[user.pk])) if user else "a person"
 
 
 def _where(team: str | None) -> str:
     if team is None:
         return "for the instance"
-    found = Team.objects.filter(pk=UUID(team)).first()
+    found = _TEAMS.of(team)
     return f"in {found}" if found else "in a team"
 
 
@@ -73,6 +76,12 @@ def locked_out(leaf: dict[str, Any]) -> Sentence:
     )
 
 
+@sentence("accounts.user.sessions_ended")
+def sessions_ended(leaf: dict[str, Any]) -> Sentence:
+    """“Ended every session of …”."""
+    return _of_person("Ended every session of", leaf)
+
+
 @sentence("accounts.team.created")
 def team_created(leaf: dict[str, Any]) -> Sentence:
     """“Added the team …”."""
@@ -86,6 +95,19 @@ def role_granted(leaf: dict[str, Any]) -> Sentence:
     until = f" until {after['ends_at'][:10]}" if after["ends_at"] else ""
     return Sentence.of(
         "Made ", _person(after["user"]), f" {after['role']} {_where(after['team'])}{until}", _because(leaf)
+    )
+
+
+@sentence("accounts.membership.end_moved")
+def role_end_moved(leaf: dict[str, Any]) -> Sentence:
+    """“Moved the end of the role reviewer in Risk of … to …: “reason””."""
+    after = leaf["data"]["after"]
+    until = f" to {after['ends_at'][:10]}" if after["ends_at"] else ": it has none now"
+    return Sentence.of(
+        f"Moved the end of the role {after['role']} {_where(after['team'])} of ",
+        _person(after["user"]),
+        until,
+        _because(leaf),
     )
 
 
@@ -129,7 +151,7 @@ def _token(words: str, leaf: dict[str, Any]) -> Sentence:
     scopes = ", ".join(after["scopes"])
     if after["user"]:
         return Sentence.of(f"{words} the token {after['name']} ({scopes}) of ", _person(after["user"]))
-    account = ServiceAccount.objects.filter(pk=after["service_account"]).first()
+    account = _SERVICE_ACCOUNTS.of(after["service_account"])
     return Sentence.of(f"{words} the token {after['name']} ({scopes}) of the service account {account or ''}")
 
 

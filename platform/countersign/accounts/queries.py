@@ -104,6 +104,14 @@ def labels_of(refs: Iterable[UUID]) -> dict[UUID, str]:
     return labels
 
 
+def refs_called(said: str) -> list[UUID]:
+    """People and service accounts whose sign-in name is this, or whose name contains it; at most a hundred."""
+    wanted = said.strip()
+    people = User.objects.filter(Q(username_folded=fold(wanted)) | Q(full_name__icontains=wanted))
+    accounts = ServiceAccount.objects.filter(name__icontains=wanted)
+    return [*people.values_list("pk", flat=True)[:100], *accounts.values_list("pk", flat=True)[:100]]
+
+
 def knows_people(actor: Actor) -> bool:
     """Whether the actor may see who is here: whoever holds any role does, since names stand beside every
     act."""

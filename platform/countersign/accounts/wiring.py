@@ -4,7 +4,7 @@ from uuid import UUID
 
 from countersign import actors
 from countersign import refusals as seam
-from countersign.accounts import presenters, queries, refusals, schema  # noqa: F401  they register themselves
+from countersign.accounts import presenters, queries, refusals, schema, search  # noqa: F401  they register themselves
 from countersign.accounts.models import ApiToken, Membership, ServiceAccount, Team, User
 from countersign.actors import Actor
 from countersign.ledger import names, visibility
@@ -17,6 +17,7 @@ def wire() -> None:
     actors.register_resolver(queries.actor_of)
     seam.register(refusals.record)
     names.register(queries.labels_of)
+    names.register_finder(queries.refs_called)
     navigation.register_account(
         profile="accounts:profile", sign_in="accounts:sign-in", sign_out="accounts:sign-out"
     )

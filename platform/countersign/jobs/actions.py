@@ -127,6 +127,7 @@ def retry_job(*, job: Job, actor: Actor) -> Job:
         failure_code="",
         progress=0,
         steps=[],
+        result=None,
         message="Waiting for a worker",
         run_after=now,
         ended_at=None,

@@ -97,7 +97,7 @@ class JobCancelView(ActorAPIView):
     def post(self, request: Request, job: UUID) -> Response:
         """A queued job ends at once, a running one within two seconds."""
         found = get_job_to_steer(self.actor, job)
-        return Response(JobSerializer(cancel_job(job=found, actor=self.actor)).data, status=202)
+        return self.under_way(JobSerializer(cancel_job(job=found, actor=self.actor)).data, found.pk)
 
 
 class JobRetryView(ActorAPIView):
@@ -109,4 +109,5 @@ class JobRetryView(ActorAPIView):
     def post(self, request: Request, job: UUID) -> Response:
         """With the same arguments, in your name."""
         found = get_job_to_steer(self.actor, job)
-        return Response(JobSerializer(retry_job(job=found, actor=self.actor)).data, status=202)
+        retried = retry_job(job=found, actor=self.actor)
+        return self.under_way(JobSerializer(retried).data, retried.pk)

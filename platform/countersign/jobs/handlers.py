@@ -135,14 +135,26 @@ FailureHook = Callable[[Job, JobFailed, Actor], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job that came to its end ended, where “done” says too little: a status kind, its word, a sentence."""
+
+    status: str
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Handler:
-    """A kind of job: its function, its queue, and how people call it."""
+    """A kind of job: its function, its queue, and how people call it; `plan` names its steps in
+    order, `outcome` tells how a succeeded one ended."""
 
     kind: str
     queue: str
     title: str
     function: HandlerFunction
     retryable: bool
+    plan: tuple[str, ...] = ()
+    outcome: Callable[[Job], Outcome] | None = None
 
 
 _handlers: dict[str, Handler] = {}
@@ -150,7 +162,13 @@ _failure_hooks: dict[str, FailureHook] = {}
 
 
 def handler(
-    kind: str, *, queue: str = "core", title: str, retryable: bool = True
+    kind: str,
+    *,
+    queue: str = "core",
+    title: str,
+    retryable: bool = True,
+    plan: tuple[str, ...] = (),
+    outcome: Callable[[Job], Outcome] | None = None,
 ) -> Callable[[HandlerFunction], HandlerFunction]:
     """Register a function for a kind of job. `retryable` False: a person asks anew instead of running the job
     again (its own row has ended with it). Raises ValueError on a second one or an unknown queue."""
@@ -160,7 +178,7 @@ def handler(
     def add(function: HandlerFunction) -> HandlerFunction:
         if kind in _handlers:
             raise ValueError(f"job kind {kind} is registered twice")
-        _handlers[kind] = Handler(kind, queue, title, function, retryable)
+        _handlers[kind] = Handler(kind, queue, title, function, retryable, plan, outcome)
         return function
 
     return add
@@ -180,6 +198,24 @@ def on_failure(kind: str) -> Callable[[FailureHook], FailureHook]:
 def handler_of(kind: str) -> Handler:
     """The handler of a kind. Raises KeyError for an unknown one."""
     return _handlers[kind]
+
+
+def kinds() -> list[tuple[str, str]]:
+    """Every kind of job with its title, by title."""
+    return sorted(((one.kind, one.title) for one in _handlers.values()), key=lambda pair: pair[1])
+
+
+def plan_of(job: Job) -> tuple[str, ...]:
+    """The steps of the job's kind in order, so that people see what is still to come or was not done."""
+    known = _handlers.get(job.kind)
+    return known.plan if known else ()
+
+
+def outcome_of(job: Job) -> Outcome | None:
+    """How a succeeded job ended, where its kind tells more than “done”."""
+    known = _handlers.get(job.kind)
+    told = known.outcome if known and job.state == JobState.SUCCEEDED else None
+    return told(job) if told else None
 
 
 def title_of(kind: str) -> str:

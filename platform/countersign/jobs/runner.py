@@ -161,6 +161,7 @@ def _end(job: Job, actor: Actor, failure: JobFailed, state: JobState) -> None:
             failure=failure.message,
             message=failure.message[:300],
             steps=mine.steps,
+            result={"said": failure.said} if failure.said else None,
             ended_at=now,
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from countersign import clock
@@ -14,15 +16,17 @@ from countersign.errors import CountersignError
 from countersign.jobs import subjects
 from countersign.jobs.access import get_job, get_job_to_steer
 from countersign.jobs.actions import cancel_job, retry_job
-from countersign.jobs.handlers import handler_of, title_of
+from countersign.jobs.handlers import handler_of, kinds, outcome_of, plan_of, title_of
 from countersign.jobs.models import Job, JobState
 from countersign.jobs.queries import jobs_visible_to
+from countersign.ledger.presenters import naming
 from countersign.web.formats import duration
 from countersign.web.guards import actor_of_request, page
+from countersign.web.paging import window_of
 from countersign.web.parts import Step
 from countersign.web.render import redirect_after_post, render_page
 
-SHOWN = 50
+SHOWN_LINES = 200
 STATUS = {
     JobState.QUEUED: "waiting",
     JobState.RUNNING: "running",
@@ -35,29 +39,59 @@ STATUS = {
 @page(None)
 @require_safe
 def job_list(request: HttpRequest) -> HttpResponse:
-    """Your jobs and those of your teams, newest first; `?state=` narrows the list."""
-    state = request.GET.get("state", "")
-    found = jobs_visible_to(actor_of_request(request)).order_by("-created_at")
-    if state in JobState.values:
-        found = found.filter(state=state)
-    jobs = list(found[: SHOWN + 1])
-    rows = [
-        {
-            "job": job,
-            "title": heading(job),
-            "status": STATUS[JobState(job.state)],
-            "word": job.get_state_display(),
-        }
-        for job in jobs[:SHOWN]
-    ]
+    """Your jobs and those of your teams, newest first; `?state=`, `?kind=` and `?mine=1` narrow the list."""
+    actor = actor_of_request(request)
+    visible = jobs_visible_to(actor)
+    wanted = {
+        "state": request.GET.get("state", "") if request.GET.get("state") in JobState.values else "",
+        "kind": request.GET.get("kind", "") if request.GET.get("kind") in dict(kinds()) else "",
+        "mine": "1" if request.GET.get("mine") else "",
+    }
+    found = visible.filter(**{name: wanted[name] for name in ("state", "kind") if wanted[name]})
+    if wanted["mine"]:
+        found = found.filter(actor_kind=actor.kind, actor_ref=actor.ref)
+    jobs, window = window_of(request, found, order_by=("-created_at", "-pk"))
+    states = dict(JobState.choices)
+    with naming([job.subject_ref for job in jobs if job.subject_ref]):
+        rows = [_row(job) for job in jobs]
     context = {
         "rows": rows,
-        "more": len(jobs) > SHOWN,
-        "state": state,
-        "states": JobState.choices,
-        "shown": SHOWN,
+        "window": window,
+        "chips": [
+            _chip("state", "Is", wanted, [(value, str(label).lower()) for value, label in states.items()]),
+            _chip("kind", "Kind", wanted, kinds()),
+            _chip("mine", "", wanted, [("1", "Mine only")]),
+        ],
+        "filtered": any(wanted.values()),
+        "noun": "Inbox",
     }
     return render_page(request, "jobs/list.html", context)
+
+
+def _chip(
+    name: str, label: str, wanted: dict[str, str], choices: list[tuple[str, str]]
+) -> list[tuple[str, str, str, bool]]:
+    """One filter as chips: what it narrows, to what, the URL that applies it or drops it, whether it is applied."""
+    chips = []
+    for value, words in choices:
+        on = wanted[name] == value
+        query = {key: kept for key, kept in (wanted | {name: "" if on else value}).items() if kept}
+        chips.append((label, words, f"{reverse('jobs:list')}?{urlencode(query)}", on))
+    return chips
+
+
+def _row(job: Job) -> dict[str, Any]:
+    status, word, where = STATUS[JobState(job.state)], job.get_state_display(), job.message
+    if outcome := outcome_of(job):
+        status, word, where = outcome.status, outcome.word, outcome.sentence
+    return {
+        "job": job,
+        "title": heading(job),
+        "status": status,
+        "word": word,
+        "where": where,
+        "percent": round(job.progress * 100) if job.state == JobState.RUNNING else None,
+    }
 
 
 @page(None)
@@ -94,31 +128,44 @@ def heading(job: Job) -> str:
 
 def _context(request: HttpRequest, job: Job) -> dict[str, Any]:
     now = clock.now()
-    steerable = True
+    why_not = ""
     try:
         get_job_to_steer(actor_of_request(request), job.id)
-    except CountersignError:
-        steerable = False
+    except CountersignError as refusal:
+        why_not = refusal.message
+    subject, steps, outcome = subjects.label_of(job), steps_of(job), outcome_of(job)
+    ended_badly = job.state in (JobState.FAILED, JobState.CANCELLED)
+    total = job.lines.count()
     return {
         "job": job,
-        "title": heading(job),
-        "subject": subjects.label_of(job),
-        "status": STATUS[JobState(job.state)],
-        "steps": steps_of(job),
+        "title": subject.text if subject else title_of(job.kind),
+        "kind": title_of(job.kind),
+        "subject": subject,
+        "status": outcome.status if outcome else STATUS[JobState(job.state)],
+        "word": outcome.word if outcome else job.get_state_display(),
+        "steps": steps,
+        "failed_at": next((at for at, step in enumerate(steps, 1) if step.state == "failed"), None),
+        "not_done": [step.text for step in steps if step.state == "not_run"] if ended_badly else [],
+        "said": (job.result or {}).get("said", "") if job.state == JobState.FAILED else "",
+        "retryable": handler_of(job.kind).retryable,
+        "why_not": why_not,
+        "total_lines": total,
         "percent": round(job.progress * 100),
         "taken": duration(((job.ended_at or now) - job.started_at).total_seconds()) if job.started_at else "",
-        "lines": list(job.lines.order_by("id")[:200]),
-        "may_cancel": steerable and job.live and not job.cancel_requested,
-        "may_retry": steerable
-        and job.state in (JobState.FAILED, JobState.CANCELLED)
-        and handler_of(job.kind).retryable,
+        "lines": list(job.lines.order_by("-id")[:SHOWN_LINES])[::-1],
+        "may_cancel": not why_not and job.live and not job.cancel_requested,
+        "may_retry": not why_not and ended_badly and handler_of(job.kind).retryable,
+        "noun": "Inbox",
     }
 
 
 def steps_of(job: Job) -> list[Step]:
-    """The steps of a job for `{% steps %}`, with how long each took or has taken."""
+    """The steps of a job for `{% steps %}`, with how long each took or has taken, and those still to come."""
     now = clock.now()
-    return [_step(step, now) for step in job.steps]
+    begun = {step["name"] for step in job.steps}
+    to_come = [name for name in plan_of(job) if name not in begun] if job.state != JobState.SUCCEEDED else []
+    state = "waiting" if job.live else "not_run"
+    return [*(_step(step, now) for step in job.steps), *(Step(state=state, text=name) for name in to_come)]
 
 
 def _step(step: dict[str, Any], now: datetime) -> Step:

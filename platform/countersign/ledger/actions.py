@@ -7,13 +7,21 @@ from pathlib import Path
 
 from django.db import transaction
 
+from countersign import canonical
 from countersign.actors import Actor
 from countersign.errors import Conflict, Invalid
 from countersign.ledger import note
 from countersign.ledger.append import append_entry
 from countersign.ledger.models import Entry, Tree
 from countersign.ledger.queries import newest_leaf
-from countersign.ledger.verbs import CREATED, EXPORT_KEY_PUBLISHED, VERIFIER_PUBLISHED
+from countersign.ledger.verbs import (
+    CREATED,
+    EXPORT_KEY_PUBLISHED,
+    VERIFICATION_FAILED,
+    VERIFICATION_PASSED,
+    VERIFIER_PUBLISHED,
+)
+from countersign.ledger.verification import Report
 
 VERIFIER = Path(__file__).parent / "offline" / "verify.py"
 """The script auditors check bundles with."""
@@ -75,3 +83,29 @@ def publish_export_key(*, actor: Actor, vkey: str) -> None:
         newest = newest_leaf(EXPORT_KEY_PUBLISHED.name)
         if newest is None or newest["data"]["after"]["details"]["vkey"] != vkey:
             append_entry(verb=EXPORT_KEY_PUBLISHED, subject=tree, actor=actor, details={"vkey": vkey})
+
+
+def record_verification(*, report: Report, job: str | None, actor: Actor) -> None:
+    """Record how a verification ended: how far the log was read, how many findings each section has, and the
+    digest of the whole report. The findings themselves stay with the job: they quote rows that somebody may have
+    written by hand. Raises Conflict before the ledger is created."""
+    with transaction.atomic():
+        tree = Tree.objects.select_for_update().first()
+        if tree is None:
+            raise Conflict("The ledger has not been created yet.")
+        append_entry(
+            verb=VERIFICATION_PASSED if report.ok else VERIFICATION_FAILED,
+            subject=tree,
+            actor=actor,
+            details={
+                "job": job,
+                "size": report.size,
+                "covered": report.covered,
+                "pending": report.pending,
+                "checkpoints": report.checkpoints,
+                "subjects": report.subjects,
+                "anchors": len(report.anchors),
+                "findings": report.counts,
+                "report": canonical.digest(report.as_dict()),
+            },
+        )

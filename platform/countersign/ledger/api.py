@@ -73,6 +73,7 @@ class EntryListView(ActorAPIView):
         filters = form.filters() if form.is_bound else queries.Filters()
         found = queries.entries(actor=self.actor, filters=filters, cursor=request.query_params.get("cursor"))
         names = names_of(found.entries)
+        sentences = queries.sentences_of(found.entries)
         results = [
             {
                 "id": entry.id,
@@ -80,10 +81,10 @@ class EntryListView(ActorAPIView):
                 "sealed": entry.sealed,
                 "recorded_at": entry.recorded_at,
                 "actor": names[entry.id],
-                "sentence": str(entry.sentence()),
+                "sentence": str(said),
                 "leaf": entry.leaf,
             }
-            for entry in found.entries
+            for entry, said in zip(found.entries, sentences, strict=True)
         ]
         return Response(EntryListSerializer({"results": results, "next": found.next}).data)
 

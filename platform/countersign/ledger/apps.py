@@ -14,7 +14,7 @@ class LedgerConfig(AppConfig):
     label = "ledger"
 
     def ready(self) -> None:
-        from countersign.ledger import checks, presenters, roles, views  # noqa: F401  presenters register the ledger's own
+        from countersign.ledger import checks, presenters, roles, search, views  # noqa: F401  some register themselves
         from countersign.web import foot, navigation
 
         foot.register(views.foot)

@@ -3,14 +3,18 @@ presenters.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from countersign.ledger import verbs
+from countersign.web.formats import plural
 
 ERASED = "(erased)"
 """What stands for a personal value that is no longer held."""
@@ -57,6 +61,69 @@ class Sentence:
         )
 
 
+Found = TypeVar("Found")
+
+_UUID_LENGTH = 36
+_told: ContextVar[tuple[frozenset[UUID], dict[Any, Mapping[UUID, Any]]] | None] = ContextVar(
+    "told", default=None
+)
+
+
+class Lookup(Generic[Found]):
+    """Things that sentences name, by id: read once for a whole list inside `telling`, one by one outside.
+
+    `load` gets ids, of which only some may be its own, and gives what it knows."""
+
+    def __init__(self, load: Callable[[Collection[UUID]], Mapping[UUID, Found]]) -> None:
+        self._load = load
+
+    def of(self, ref: str | UUID | None) -> Found | None:
+        """The thing of this id, or None where there is none (any more)."""
+        if ref is None:
+            return None
+        wanted = ref if isinstance(ref, UUID) else UUID(ref)
+        telling = _told.get()
+        if telling is None or wanted not in telling[0]:
+            return self._load([wanted]).get(wanted)
+        ids, loaded = telling
+        if self not in loaded:
+            loaded[self] = self._load(ids)
+        return loaded[self].get(wanted)
+
+
+def telling(leaves: Iterable[Mapping[str, Any]]) -> AbstractContextManager[None]:
+    """Inside, each lookup reads what all these leaves name in one query, when the first sentence asks for it."""
+    ids: set[UUID] = set()
+    for leaf in leaves:
+        _note_ids([leaf["actor"], leaf["subject"], leaf["data"]], ids)
+    return naming(ids)
+
+
+@contextmanager
+def naming(ids: Iterable[UUID]) -> Iterator[None]:
+    """Inside, each lookup reads these ids in one query, when the first of them is asked for."""
+    token = _told.set((frozenset(ids), {}))
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def _note_ids(value: Any, ids: set[UUID]) -> None:
+    if isinstance(value, str):
+        if len(value) == _UUID_LENGTH and value.count("-") == 4:
+            try:
+                ids.add(UUID(value))
+            except ValueError:
+                return
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            _note_ids(inner, ids)
+    elif isinstance(value, list):
+        for inner in value:
+            _note_ids(inner, ids)
+
+
 Presenter = Callable[[dict[str, Any]], Sentence]
 
 _presenters: dict[tuple[str, int], Presenter] = {}
@@ -91,6 +158,30 @@ def _default(leaf: dict[str, Any]) -> Sentence:
 @sentence(verbs.CREATED.name)
 def _created(leaf: dict[str, Any]) -> Sentence:
     return Sentence.of(f"Began the ledger {leaf['data']['after']['origin']}")
+
+
+@sentence(verbs.VERIFICATION_REQUESTED.name)
+def _verification_requested(leaf: dict[str, Any]) -> Sentence:
+    return Sentence.of("Asked for a verification of the whole ledger")
+
+
+@sentence(verbs.VERIFICATION_PASSED.name)
+def _verification_passed(leaf: dict[str, Any]) -> Sentence:
+    told = leaf["data"]["after"]["details"]
+    return Sentence.of(
+        f"Verified the ledger: {told['size']:,} entries, {told['checkpoints']:,} checkpoints and "
+        f"{told['subjects']:,} rows hold"
+    )
+
+
+@sentence(verbs.VERIFICATION_FAILED.name)
+def _verification_failed(leaf: dict[str, Any]) -> Sentence:
+    told = leaf["data"]["after"]["details"]
+    found = sum(told["findings"].values())
+    return Sentence.of(
+        f"Verified the ledger, which does not hold: {plural(found, 'finding')} in "
+        f"{', '.join(sorted(told['findings']))}"
+    )
 
 
 @sentence(verbs.VERIFIER_PUBLISHED.name)

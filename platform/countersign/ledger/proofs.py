@@ -30,8 +30,9 @@ def subtree_reader(read_run: ReadRun) -> Subtree:
     return subtree
 
 
-def inclusion(index: int, size: int, subtree: Subtree) -> list[bytes]:
-    """The proof that leaf `index` is in the tree of `size` leaves, sibling of the leaf first."""
+def siblings(index: int, size: int) -> list[tuple[int, int]]:
+    """The ranges of leaves, first to not including last, whose roots prove leaf `index` in the tree of `size`
+    leaves; the sibling of the leaf first. Those that end at or before `index` stand on its left."""
     low, high, path = 0, size, []
     while high - low > 1:
         middle = low + split(high - low)
@@ -41,7 +42,12 @@ def inclusion(index: int, size: int, subtree: Subtree) -> list[bytes]:
         else:
             path.append((low, middle))
             low = middle
-    return [subtree(*part) for part in reversed(path)]
+    return path[::-1]
+
+
+def inclusion(index: int, size: int, subtree: Subtree) -> list[bytes]:
+    """The proof that leaf `index` is in the tree of `size` leaves, sibling of the leaf first."""
+    return [subtree(*part) for part in siblings(index, size)]
 
 
 def consistency(old: int, new: int, subtree: Subtree) -> list[bytes]:

@@ -30,12 +30,14 @@ from countersign.ledger.models import (
     Unsealed,
 )
 from countersign.ledger.note import VerifierKey
-from countersign.ledger.presenters import Sentence, present
+from countersign.ledger.presenters import Sentence, present, telling
 from countersign.ledger.proofs import consistency, inclusion
 from countersign.ledger.sealer import seal_now
 from countersign.ledger.store import BrokenTree, subtree
+from countersign.ledger.verbs import VERIFICATION_FAILED, VERIFICATION_PASSED
 
 PAGE_SIZE = 50
+COUNTED = 10_000
 SEAL_ALL_SECONDS = 60.0
 
 
@@ -46,9 +48,12 @@ class Filters:
 
     verb: str | None = None
     actor: UUID | None = None
+    actors: tuple[UUID, ...] | None = None
     subject_type: str | None = None
     subject_ref: UUID | None = None
     act: UUID | None = None
+    entry: UUID | None = None
+    index: int | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -58,12 +63,16 @@ class Filters:
         wanted: dict[str, Any] = {
             verb_lookup: self.verb,
             "actor": self.actor,
+            "actor__in": self.actors,
             "subject_type": self.subject_type,
             "subject_ref": self.subject_ref,
             "act": self.act,
+            "uuid": self.entry,
             "recorded_at__gte": self.since,
             "recorded_at__lt": self.until,
         }
+        if self.index is not None:
+            wanted["entry_id__in"] = Seal.objects.filter(index=self.index).values("entry_id")
         return Q(**{name: value for name, value in wanted.items() if value is not None})
 
 
@@ -99,12 +108,15 @@ class EntryPage:
 
 @dataclass(frozen=True, slots=True)
 class ProvenEntry:
-    """An entry and, once sealed, the proof that leads from its leaf to a signed checkpoint."""
+    """An entry and, once sealed, the proof that leads from its leaf to a signed checkpoint. `sealed_by` is the
+    first checkpoint that covers it, `proven_by` the newest, to which the path leads."""
 
     entry: ReadEntry
     canonical: bytes
     checkpoint: str | None
     path: tuple[bytes, ...]
+    sealed_by: Checkpoint | None = None
+    proven_by: Checkpoint | None = None
 
     def tlog_proof(self) -> str | None:
         """The proof as C2SP `tlog-proof@v1` text; None while the entry is not sealed."""
@@ -141,6 +153,19 @@ def entries(
     return EntryPage(_read(page), following)
 
 
+def count_of(*, actor: Actor, filters: Filters) -> int:
+    """How many entries `actor` may read fit the filters; COUNTED + 1 stands for more than COUNTED."""
+    condition = filters.condition() & visibility.readable(actor)
+    waiting = Unsealed.objects.filter(condition)[: COUNTED + 1].count()
+    return min(COUNTED + 1, waiting + Seal.objects.filter(condition)[: COUNTED + 1].count())
+
+
+def sentences_of(entries: Sequence[ReadEntry]) -> list[Sentence]:
+    """What entries say, for people, in a number of queries that does not depend on how many they are."""
+    with telling([entry.leaf for entry in entries]):
+        return [entry.sentence() for entry in entries]
+
+
 def entries_by_id(ids: Iterable[UUID]) -> dict[UUID, ReadEntry]:
     """Entries by their uuid, sealed or not, for pages that have checked what they show; unknown ones are left
     out."""
@@ -167,7 +192,8 @@ def proven_entry(*, actor: Actor, entry: UUID) -> ProvenEntry:
     if read.index is None or checkpoint is None:
         return ProvenEntry(read, canonical, None, ())
     path = inclusion(read.index, checkpoint.size, subtree)
-    return ProvenEntry(read, canonical, checkpoint.note, tuple(path))
+    first = Checkpoint.objects.filter(size__gt=read.index).order_by("size").first()
+    return ProvenEntry(read, canonical, checkpoint.note, tuple(path), first, checkpoint)
 
 
 def consistency_proof(*, old: int) -> tuple[list[bytes], Checkpoint]:
@@ -211,6 +237,52 @@ def anchor_trouble() -> str | None:
     except (anchors.AnchorAhead, BrokenTree) as error:
         return str(error)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How the last verification of the whole ledger ended, as its entry tells: `size` entries were read,
+    `covered` is the last checkpoint that held, `findings` counts what did not hold."""
+
+    entry: ReadEntry
+    passed: bool
+    size: int
+    covered: int
+    findings: int
+    job: str | None
+
+
+def _newest_outcome() -> SearchColumns | None:
+    """Asked for the foot of every page. An outcome is looked for among what waits, too: a ledger that does not
+    hold may be one that is not sealed any more."""
+    outcomes = [VERIFICATION_PASSED.name, VERIFICATION_FAILED.name]
+    return (
+        Unsealed.objects.filter(verb__in=outcomes).order_by("-entry_id").first()
+        or Seal.objects.filter(verb__in=outcomes).order_by("-index").first()
+    )
+
+
+def last_outcome() -> tuple[bool, datetime] | None:
+    """Whether the last verification passed, and when."""
+    row = _newest_outcome()
+    return None if row is None else (row.verb == VERIFICATION_PASSED.name, row.recorded_at)
+
+
+def last_verification() -> Verification | None:
+    """The last verification that came to its end, sealed or not."""
+    row = _newest_outcome()
+    if row is None:
+        return None
+    read = _read([row])[0]
+    told = read.leaf["data"]["after"]["details"]
+    return Verification(
+        entry=read,
+        passed=row.verb == VERIFICATION_PASSED.name,
+        size=told["size"],
+        covered=told["covered"],
+        findings=sum(told["findings"].values()),
+        job=told["job"],
+    )
 
 
 def newest_leaf(verb: str, *, subject_ref: UUID | None = None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from countersign.ledger import api, views
 app_name = "ledger"
 urlpatterns = [
     path("ledger/", views.trail_page, name="trail"),
+    path("ledger/entries.csv", views.trail_file, name="trail-file"),
     path("ledger/entries/<uuid:entry>/", views.entry_page, name="entry"),
     re_path(
         r"^ledger/entries/(?P<entry>[0-9a-f-]{36})/(?P<kind>leaf\.json|proof\.txt)$",

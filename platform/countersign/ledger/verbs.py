@@ -58,4 +58,7 @@ def replayed() -> list[str]:
 
 CREATED = register(Verb("ledger.created"))
 VERIFIER_PUBLISHED = register(Verb("ledger.verifier.published", effect=Effect.NONE))
+VERIFICATION_REQUESTED = register(Verb("ledger.verification.requested", effect=Effect.NONE))
+VERIFICATION_PASSED = register(Verb("ledger.verification.passed", effect=Effect.NONE))
+VERIFICATION_FAILED = register(Verb("ledger.verification.failed", effect=Effect.NONE))
 EXPORT_KEY_PUBLISHED = register(Verb("ledger.export_key.published", effect=Effect.NONE))

@@ -2,116 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from hashlib import sha256
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from countersign import clock
 from countersign.actors import Actor
 from countersign.ledger import queries, verbs
-from countersign.ledger.forms import TrailFilter
+from countersign.ledger.forms import TrailFilter, kinds
 from countersign.ledger.models import Checkpoint
-from countersign.ledger.names import names_of
-from countersign.ledger.queries import Filters, ReadEntry
+from countersign.ledger.names import name_of
+from countersign.ledger.proofs import siblings, verify_inclusion
+from countersign.ledger.queries import Filters, ProvenEntry
+from countersign.ledger.trail import COLUMNS, lines_of, rows_of, trail
 from countersign.permissions import Permission
+from countersign.web import formats
+from countersign.web.csv_file import csv_lines, csv_response
 from countersign.web.foot import LedgerState
 from countersign.web.guards import actor_of_request, page
 from countersign.web.render import render_page
 
 SHOWN_CHECKPOINTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """An entry as the trail shows it."""
-
-    entry: ReadEntry
-    actor: str
-    sentence: Any
-    refused: bool
-
-
-def lines_of(entries: Iterable[ReadEntry]) -> list[Line]:
-    """Entries with their sentences and the names of their actors."""
-    listed = list(entries)
-    names = names_of(listed)
-    return [
-        Line(entry, names[entry.id], entry.sentence().after_name(), entry.leaf["verb"].endswith(".refused"))
-        for entry in listed
-    ]
-
-
-def trail(
-    *, actor: Actor, filters: Filters, cursor: str | None = None, limit: int = queries.PAGE_SIZE
-) -> dict[str, Any]:
-    """What `ledger/lines.html` draws: lines by day, with the newest checkpoint between unsealed and sealed."""
-    found = queries.entries(actor=actor, filters=filters, cursor=cursor, limit=limit)
-    lines = lines_of(found.entries)
-    days = [
-        (day, list(group)) for day, group in groupby(lines, key=lambda line: line.entry.recorded_at.date())
-    ]
-    first_sealed = next((line.entry.id for line in lines if line.entry.sealed), None)
-    return {
-        "days": days,
-        "count": len(lines),
-        "next_cursor": found.next,
-        "checkpoint": queries.latest_checkpoint() if first_sealed else None,
-        "first_sealed": first_sealed,
-    }
+SHOWN_TOGETHER = 20
 
 
 @page(Permission.READ_LEDGER)
 @require_safe
 def trail_page(request: HttpRequest) -> HttpResponse:
     """The audit trail, narrowed by the filters in the URL."""
-    actor = actor_of_request(request)
-    form = TrailFilter(request.GET or None)
+    return _trail(request, actor_of_request(request), TrailFilter(request.GET or None))
+
+
+@page(Permission.READ_LEDGER)
+@require_safe
+def trail_file(request: HttpRequest) -> HttpResponseBase:
+    """The entries the page would show on all its stretches, as CSV."""
+    actor, form = actor_of_request(request), TrailFilter(request.GET or None)
+    if form.is_bound and not form.is_valid():
+        return _trail(request, actor, form)
+    filters = form.filters() if form.is_bound else Filters()
+    name = f"ledger-{clock.now():%Y-%m-%d-%H%M%S}.csv"
+    return csv_response(name, csv_lines(COLUMNS, rows_of(actor=actor, filters=filters)))
+
+
+def _trail(request: HttpRequest, actor: Actor, form: TrailFilter) -> HttpResponse:
     valid = not form.is_bound or form.is_valid()
     filters = form.filters() if form.is_bound and valid else Filters()
     checkpoints = list(Checkpoint.objects.order_by("-size")[:SHOWN_CHECKPOINTS])
+    verification = queries.last_verification()
     context: dict[str, Any] = {
         "form": form,
-        "verbs": [verb.name for verb in verbs.all_verbs()],
-        "filters": _chips(request),
+        "verbs": _verbs(form["verb"].value() or ""),
+        "kinds": kinds(),
+        "chips": _chips(request, form) if valid else [],
+        "kept": [(name, request.GET[name]) for name in ("actor", "subject", "act") if request.GET.get(name)],
         "query": _without(request, "cursor"),
+        "cursor": request.GET.get("cursor"),
         "checkpoints": checkpoints,
         "newest": checkpoints[0] if checkpoints else None,
         "tree": queries.tree(),
         "lag": queries.lag_seconds(),
+        "verification": verification,
+        "verified_by": lines_of([verification.entry])[0].actor if verification else "",
     }
     if valid:
-        context |= trail(actor=actor, filters=filters, cursor=request.GET.get("cursor"))
+        matching = queries.count_of(actor=actor, filters=filters)
+        context |= {
+            "matching": min(matching, queries.COUNTED),
+            "more": matching > queries.COUNTED,
+        } | trail(actor=actor, filters=filters, cursor=request.GET.get("cursor"))
     return render_page(request, "ledger/trail.html", context, status=200 if valid else 422)
 
 
 @page(Permission.READ_LEDGER)
 @require_safe
 def entry_page(request: HttpRequest, entry: UUID) -> HttpResponse:
-    """One entry: its values before and after, its act, and its proof."""
+    """One entry: its values before and after, its act, its proof and its place in the tree."""
     actor = actor_of_request(request)
     proven = queries.proven_entry(actor=actor, entry=entry)
     leaf = proven.entry.leaf
-    together = queries.entries(actor=actor, filters=Filters(act=UUID(leaf["act"])), limit=20).entries
+    together = queries.entries(
+        actor=actor, filters=Filters(act=UUID(leaf["act"])), limit=SHOWN_TOGETHER + 1
+    ).entries
     context = {
         "line": lines_of([proven.entry])[0],
         "leaf": leaf,
+        "kind": dict(kinds()).get(leaf["subject"]["type"], leaf["subject"]["type"]),
         "changes": _changes(leaf["data"]["before"], leaf["data"]["after"]),
         "personal": [
             (name, proven.entry.personal.get(name), digest) for name, digest in leaf["personal"].items()
         ],
         "together": [one for one in lines_of(together) if one.entry.id != entry],
-        "leaf_hash": sha256(b"\0" + proven.canonical).hexdigest(),
-        "path": [step.hex() for step in proven.path],
-        "checkpoint": queries.latest_checkpoint() if proven.checkpoint else None,
-    }
+        "noun": "Ledger",
+    } | _place(proven)
     return render_page(request, "ledger/entry.html", context)
+
+
+def _place(proven: ProvenEntry) -> dict[str, Any]:
+    """The way from the leaf to the root of the newest checkpoint, and whether it leads there."""
+    leaf = sha256(b"\0" + proven.canonical).digest()
+    place: dict[str, Any] = {"leaf_hash": leaf.hex(), "checkpoint": proven.proven_by}
+    index, newest = proven.entry.index, proven.proven_by
+    if index is None or newest is None:
+        return place
+    steps = [
+        {"first": low, "last": high - 1, "left": high <= index, "hash": step.hex()}
+        for (low, high), step in zip(siblings(index, newest.size), proven.path, strict=True)
+    ]
+    holds = verify_inclusion(leaf, index, newest.size, proven.path, bytes(newest.root))
+    return place | {"path": steps, "holds": holds, "sealed_by": proven.sealed_by}
 
 
 @page(Permission.READ_LEDGER)
@@ -145,11 +150,18 @@ def foot(request: HttpRequest) -> LedgerState | None:
     newest = queries.latest_checkpoint() if actor is not None else None
     if newest is None:
         return None
+    outcome = queries.last_outcome()
+    text = f"Ledger: {newest.size:,} entries under checkpoint {newest.size:,}, signed {newest.signed_at:%H:%M:%S}"
+    if outcome is not None:
+        passed, at = outcome
+        when = formats.relative(at, clock.now()) or formats.instant(at)
+        text += f"; verified {when}" if passed else f"; the verification {when} found what does not hold"
     return LedgerState(
-        text=f"Ledger: {newest.size:,} entries under checkpoint {newest.size:,}, signed {newest.signed_at:%H:%M:%S}",
+        text=text,
         url=reverse("ledger:trail"),
         digest=bytes(newest.root).hex(),
-        verified=False,
+        verified=outcome is not None and outcome[0],
+        failed=outcome is not None and not outcome[0],
     )
 
 
@@ -160,14 +172,9 @@ def _changes(
     old, new = dict(before or {}), dict(after or {})
     rows = []
     for name in sorted({*old, *new} - {"details"}):
-        rows.append(
-            (
-                name,
-                _shown(old, name),
-                _shown(new, name),
-                before is not None and old.get(name) != new.get(name),
-            )
-        )
+        changed = before is not None and old.get(name) != new.get(name)
+        rows.append((name, _shown(old, name), _shown(new, name), changed))
+    rows.sort(key=lambda row: not row[3])
     for name, value in sorted((new.get("details") or {}).items()):
         rows.append((f"details.{name}", "", _shown({name: value}, name), False))
     return rows
@@ -182,20 +189,35 @@ def _shown(state: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _chips(request: HttpRequest) -> list[tuple[str, str, str]]:
-    """Applied filters: name, value, and the URL without it."""
-    labels = {
-        "verb": "What",
-        "actor": "Who",
-        "subject": "About",
-        "act": "Act",
-        "since": "From",
-        "until": "To",
+def _verbs(chosen: str) -> list[tuple[str, list[str]]]:
+    """The kinds of entries to choose from by domain, each domain as a whole first, and what is chosen now."""
+    names = [verb.name for verb in verbs.all_verbs()]
+    domains = {name.partition(".")[0]: [f"{name.partition('.')[0]}."] for name in names}
+    for name in names:
+        domains[name.partition(".")[0]].append(name)
+    known = {name for group in domains.values() for name in group}
+    return [*([("", [chosen])] if chosen and chosen not in known else []), *domains.items()]
+
+
+def _chips(request: HttpRequest, form: TrailFilter) -> list[tuple[str, str, str]]:
+    """Applied filters: what each narrows, to what, and the URL without it."""
+    if not form.is_bound:
+        return []
+    given = form.cleaned_data
+    shown = {
+        "verb": ("What", given["verb"]),
+        "who": ("Who", given["who"]),
+        "actor": ("Who", name_of(given["actor"]) if given["actor"] else ""),
+        "kind": ("About a", dict(kinds()).get(given["kind"], "")),
+        "subject": ("About", str(given["subject"] or "")[-12:]),
+        "act": ("Act", str(given["act"] or "")[-12:]),
+        "since": ("From", formats.day(given["since"]) if given["since"] else ""),
+        "until": ("To", formats.day(given["until"]) if given["until"] else ""),
     }
     return [
-        (label, request.GET[name], f"?{_without(request, name, 'cursor')}")
-        for name, label in labels.items()
-        if request.GET.get(name)
+        (label, value, f"?{_without(request, name, 'cursor')}")
+        for name, (label, value) in shown.items()
+        if value
     ]
 
 

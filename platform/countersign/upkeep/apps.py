@@ -11,7 +11,7 @@ class UpkeepConfig(AppConfig):
     label = "upkeep"
 
     def ready(self) -> None:
-        from countersign.upkeep import roles
+        from countersign.upkeep import jobs, panels, roles  # noqa: F401  jobs and panels register themselves
 
         # Django sends the signal, after all migrations, once for each app that has models; upkeep has none.
         post_migrate.connect(roles.grant_after_migrate, sender=apps.get_app_config("accounts"))

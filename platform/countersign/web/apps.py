@@ -10,3 +10,8 @@ class WebConfig(AppConfig):
 
     name = "countersign.web"
     label = "web"
+
+    def ready(self) -> None:
+        from countersign.web import navigation
+
+        navigation.register_search(url_name="search:search")

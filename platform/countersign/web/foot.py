@@ -14,12 +14,14 @@ from django.http import HttpRequest
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """One sentence and where it leads. `digest` is the checkpoint's root, drawn whole when `verified`."""
+    """One sentence and where it leads. `digest` is the checkpoint's root, drawn whole when `verified`; `failed`
+    is said aloud."""
 
     text: str
     url: str | None = None
     digest: str | None = None
     verified: bool = True
+    failed: bool = False
 
 
 Source = Callable[[HttpRequest], LedgerState | None]

@@ -2,6 +2,6 @@
 with itself, with anchors outside the database, and with the tables it speaks of."""
 
 from countersign.ledger.verification.report import Finding, Report, Section
-from countersign.ledger.verification.run import verify
+from countersign.ledger.verification.run import LOG_SHARE, own_anchors, verify
 
-__all__ = ["Finding", "Report", "Section", "verify"]
+__all__ = ["LOG_SHARE", "Finding", "Report", "Section", "own_anchors", "verify"]

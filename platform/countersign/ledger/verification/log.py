@@ -107,6 +107,7 @@ class _Roots:
             else:
                 self._report.add(Section.ROOTS, f"checkpoint {self._next.size}: the log is shorter ({size})")
             self._next = next(self._heads, None)
+        self._report.covered = self._covered
         if self._first_wrong is not None:
             more = f" (and {self._wrong - 1} after it)" if self._wrong > 1 else ""
             self._report.add(

@@ -32,9 +32,11 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """The outcome. `anchors` names those that were compared: with none, a cut-off tail leaves no trace."""
+    """The outcome. `anchors` names those that were compared: with none, a cut-off tail leaves no trace.
+    `covered` is the size of the last checkpoint whose signature and root hold, and that of all before it."""
 
     size: int = 0
+    covered: int = 0
     pending: int = 0
     checkpoints: int = 0
     subjects: int = 0
@@ -64,6 +66,11 @@ class Report:
                 found.append(Finding(section, f"and {self._counts[section] - SHOWN} more"))
         return found
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings each section has; only those that have some."""
+        return {section.value: self._counts[section] for section in Section if self._counts[section]}
+
     def lines(self) -> Iterator[str]:
         """The report for people."""
         yield (
@@ -80,9 +87,11 @@ class Report:
         return {
             "ok": self.ok,
             "size": self.size,
+            "covered": self.covered,
             "pending": self.pending,
             "checkpoints": self.checkpoints,
             "subjects": self.subjects,
             "anchors": self.anchors,
+            "counts": self.counts,
             "findings": [{"section": f.section.value, "sentence": f.sentence} for f in self.findings],
         }

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
+from django.conf import settings
 
+from countersign.ledger.anchors import CHECKPOINT
 from countersign.ledger.models import Entry, Seal, Tree
 from countersign.ledger.note import MalformedKey, VerifierKey
 from countersign.ledger.verification import tables
@@ -15,6 +17,13 @@ from countersign.ledger.verification.histories import check_histories
 from countersign.ledger.verification.log import check_log
 from countersign.ledger.verification.report import Report, Section
 from countersign.ledger.verification.snapshot import Progress, joins_in_index_order, snapshot
+
+
+def own_anchors() -> list[Path]:
+    """The anchor of this machine, once something was published to it."""
+    own: Path = settings.LEDGER_ANCHOR_FOLDER
+    return [own] if (own / CHECKPOINT).exists() else []
+
 
 LOG_SHARE = 0.8
 """Of the progress; the tables are the rest."""

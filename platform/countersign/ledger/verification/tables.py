@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -105,16 +105,23 @@ def check_replay(report: Report, progress: Progress) -> None:
     """Every row of every kind is as its newest entry says, no row is without an entry, none is missing."""
     models = [model for model in recorded_models() if model.ledger_replayed]
     for number, model in enumerate(models):
-        progress(number / len(models), f"rows of {model.ledger_type}")
-        _replay(model, report)
+
+        def told(number: int = number, name: str = model.ledger_type) -> None:
+            progress(number / len(models), f"rows of {name}")
+
+        told()
+        _replay(model, report, told)
 
 
-def _replay(model: type[Recorded], report: Report) -> None:
-    """Both streams ascend by id, so one pass meets each row together with its newest entry."""
+def _replay(model: type[Recorded], report: Report, told_of: Callable[[], None]) -> None:
+    """Both streams ascend by id, so one pass meets each row together with its newest entry. `told_of` is called
+    now and then, so that the caller may stop."""
     rows = iter(model.ledger_rows().order_by("pk").iterator(chunk_size=ROWS_AT_ONCE))
     told = _told(model.ledger_type)
     row, entry = next(rows, None), next(told, None)
     while row is not None or entry is not None:
+        if report.subjects % ROWS_AT_ONCE == 0:
+            told_of()
         if entry is None or (row is not None and row.pk < entry[0]):
             assert row is not None  # noqa: S101  narrows for mypy
             _compare(f"{model.ledger_type} {row.pk}", row, None, report)

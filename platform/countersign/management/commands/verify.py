@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from countersign.ledger.verification import verify
+from countersign.ledger.verification import own_anchors, verify
 
 
 class Command(BaseCommand):
@@ -26,9 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        own: Path = settings.LEDGER_ANCHOR_FOLDER
-        anchors = ([own] if (own / "checkpoint").exists() else []) + options["anchor"]
-        report = verify(anchors=anchors)
+        report = verify(anchors=own_anchors() + options["anchor"])
         for line in report.lines():
             self.stdout.write(line)
         if not report.ok:
