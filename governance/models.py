@@ -4,10 +4,11 @@ from governance.cards.models import CardRevision
 from governance.environments.models import Environment
 from governance.evaluation.models import Evaluation
 from governance.export.models import AuditExport
+from governance.inbox.models import Snooze
 from governance.policies.models import Policy, PolicyRevision
 from governance.profiles.models import ModelProfile
 from governance.promotion.models import LivePeriod, Promotion
-from governance.reviews.models import Remark, Review, SignOff
+from governance.reviews.models import Remark, Review, SignOff, Thread
 
 __all__ = [
     "AuditExport",
@@ -22,4 +23,6 @@ __all__ = [
     "Remark",
     "Review",
     "SignOff",
+    "Snooze",
+    "Thread",
 ]

@@ -16,7 +16,7 @@ from governance.export.models import AuditExport
 from governance.policies.models import Policy, PolicyRevision
 from governance.profiles.models import ModelProfile
 from governance.promotion.models import Promotion
-from governance.reviews.models import Remark, Review, SignOff
+from governance.reviews.models import Remark, Review, SignOff, Thread
 from registry.versions.models import RegisteredModel
 
 
@@ -51,6 +51,7 @@ _through(CardRevision, "version__model")
 _through(Evaluation, "version__model")
 _through(Review, "version__model")
 _through(SignOff, "review__version__model")
+_through(Thread, "review__version__model")
 _through(Remark, "review__version__model")
 _through(Promotion, "version__model")
 _everyone(Environment)

@@ -33,7 +33,7 @@ from governance.promotion.queries import (
     promotions_visible_to,
     rollback_verdict,
 )
-from governance.reviews.views import take_errors
+from governance.reviews.forms import take_errors
 from registry.versions.access import get_model, get_version
 from registry.versions.models import RegisteredModel
 

@@ -1,11 +1,11 @@
-"""You get a review only through a function that knows who asks."""
+"""You get a review or a thread only through a function that knows who asks."""
 
 from __future__ import annotations
 
 from countersign.actors import Actor
 from countersign.errors import NotFound, Refused
 from countersign.permissions import Permission
-from governance.reviews.models import Review
+from governance.reviews.models import Review, Thread
 from governance.reviews.queries import reviews_visible_to
 
 
@@ -17,3 +17,13 @@ def get_review(actor: Actor, number: int, permission: Permission = Permission.SE
     if not (verdict := actor.may(permission, review.version.model.team_id)):
         raise Refused(verdict)
     return review
+
+
+def get_thread(actor: Actor, number: int, thread: int, permission: Permission = Permission.SEE) -> Thread:
+    """The thread with this number in the review with that one. Raises NotFound, Refused."""
+    review = get_review(actor, number, permission)
+    found = Thread.objects.filter(review=review, number=thread).first()
+    if found is None:
+        raise NotFound(f"There is no thread {thread} in review {number}.")
+    found.review = review
+    return found

@@ -1,4 +1,4 @@
-"""REST: reviews, sign-offs, remarks."""
+"""REST: reviews, sign-offs, threads and remarks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from countersign.api.idempotency import idempotent
 from countersign.api.views import ActorAPIView
 from countersign.permissions import Declared, Permission
 from governance.environments.queries import environment_of
-from governance.reviews.access import get_review
+from governance.reviews.access import get_review, get_thread
 from governance.reviews.actions import (
     add_remark,
     answer_changes,
+    open_thread,
+    reopen_thread,
     request_review,
+    resolve_thread,
     revoke_approval,
     sign_off,
     withdraw_review,
 )
-from governance.reviews.models import Decision, Remark, Review, SignOff
+from governance.reviews.models import Decision, Remark, Review, SignOff, Thread
 from governance.reviews.queries import reviews_visible_to, standing_of
 from registry.versions.access import get_version
 
@@ -112,13 +115,23 @@ class StandingSerializer(serializers.Serializer[Any]):
 
 
 class RemarkSerializer(serializers.ModelSerializer[Remark]):
-    """What somebody said, on the record."""
+    """What somebody said, on the record; `thread` is the number of the thread it stands in."""
+
+    thread = serializers.IntegerField(source="thread.number", allow_null=True, default=None, read_only=True)
 
     class Meta:
         model = Remark
-        fields = ("id", "author_label", "anchor", "body", "created_at")
-        read_only_fields = ("id", "author_label", "created_at")
-        extra_kwargs: ClassVar[dict[str, dict[str, object]]] = {"anchor": {"required": False}}
+        fields = ("id", "thread", "author_label", "anchor", "body", "created_at")
+        read_only_fields = fields
+
+
+class ThreadSerializer(serializers.ModelSerializer[Thread]):
+    """What is said about one thing of the subject. `anchor` holds what that thing said when the thread began."""
+
+    class Meta:
+        model = Thread
+        fields = ("number", "anchor_key", "anchor", "state", "opened_by_label", "created_at")
+        read_only_fields = fields
 
 
 class ReviewInput(serializers.Serializer[Any]):
@@ -145,6 +158,19 @@ class ReasonInput(serializers.Serializer[Any]):
     """Why."""
 
     reason = serializers.CharField(max_length=20_000)
+
+
+class RemarkInput(serializers.Serializer[Any]):
+    """What to say."""
+
+    body = serializers.CharField(max_length=20_000)
+
+
+class ThreadInput(RemarkInput):
+    """What to say, and on what: `measure:NAME`, `requirement:ID`, `group:ATTRIBUTE=GROUP`, `section:ID`,
+    `file:PATH`."""
+
+    anchor = serializers.CharField(max_length=700)
 
 
 class ReviewListView(ActorAPIView):
@@ -225,21 +251,85 @@ class RemarkListView(ActorAPIView):
     @extend_schema(operation_id="remark_list", responses=RemarkSerializer(many=True))
     def get(self, request: Request, number: int) -> Response:
         """Newest first."""
-        return self.page(Remark.objects.filter(review=get_review(self.actor, number)), RemarkSerializer)
+        review = get_review(self.actor, number)
+        return self.page(Remark.objects.filter(review=review).select_related("thread"), RemarkSerializer)
 
-    @extend_schema(operation_id="remark_add", request=RemarkSerializer, responses={201: RemarkSerializer})
+    @extend_schema(operation_id="remark_add", request=RemarkInput, responses={201: RemarkSerializer})
     @idempotent
     def post(self, request: Request, number: int) -> Response:
-        """Say something, on the record."""
-        given = RemarkSerializer(data=request.data)
+        """Say something about the whole, on the record."""
+        given = RemarkInput(data=request.data)
         given.is_valid(raise_exception=True)
-        remark = add_remark(
-            review=get_review(self.actor, number, Permission.COMMENT),
-            body=given.validated_data["body"],
-            anchor=given.validated_data.get("anchor", ""),
-            actor=self.actor,
-        )
+        review = get_review(self.actor, number, Permission.COMMENT)
+        remark = add_remark(review=review, actor=self.actor, **given.validated_data)
         return Response(RemarkSerializer(remark).data, status=201)
+
+
+class ThreadListView(ActorAPIView):
+    """The threads of a review."""
+
+    required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "POST": Permission.COMMENT}
+
+    @extend_schema(operation_id="thread_list", responses=ThreadSerializer(many=True))
+    def get(self, request: Request, number: int) -> Response:
+        """Newest first."""
+        return self.page(Thread.objects.filter(review=get_review(self.actor, number)), ThreadSerializer)
+
+    @extend_schema(operation_id="thread_open", request=ThreadInput, responses={201: ThreadSerializer})
+    @idempotent
+    def post(self, request: Request, number: int) -> Response:
+        """Begin a thread on one thing of the subject as it is now, with its first remark."""
+        given = ThreadInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        review = get_review(self.actor, number, Permission.COMMENT)
+        thread = open_thread(review=review, actor=self.actor, **given.validated_data)
+        return Response(ThreadSerializer(thread).data, status=201)
+
+
+class ThreadRemarkListView(ActorAPIView):
+    """What was said in a thread."""
+
+    required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "POST": Permission.COMMENT}
+
+    @extend_schema(operation_id="thread_remark_list", responses=RemarkSerializer(many=True))
+    def get(self, request: Request, number: int, thread: int) -> Response:
+        """Newest first."""
+        found = get_thread(self.actor, number, thread)
+        return self.page(Remark.objects.filter(thread=found).select_related("thread"), RemarkSerializer)
+
+    @extend_schema(operation_id="thread_reply", request=RemarkInput, responses={201: RemarkSerializer})
+    @idempotent
+    def post(self, request: Request, number: int, thread: int) -> Response:
+        """Reply."""
+        given = RemarkInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        found = get_thread(self.actor, number, thread, Permission.COMMENT)
+        remark = add_remark(review=found.review, thread=found, actor=self.actor, **given.validated_data)
+        return Response(RemarkSerializer(remark).data, status=201)
+
+
+class ResolveView(ActorAPIView):
+    """Say that a thread is settled."""
+
+    required_permission: ClassVar[Declared] = Permission.COMMENT
+
+    @extend_schema(operation_id="thread_resolve", request=None, responses=ThreadSerializer)
+    def post(self, request: Request, number: int, thread: int) -> Response:
+        """Resolve it."""
+        found = get_thread(self.actor, number, thread, Permission.COMMENT)
+        return Response(ThreadSerializer(resolve_thread(thread=found, actor=self.actor)).data)
+
+
+class ReopenView(ActorAPIView):
+    """Say that a thread is not settled after all."""
+
+    required_permission: ClassVar[Declared] = Permission.COMMENT
+
+    @extend_schema(operation_id="thread_reopen", request=None, responses=ThreadSerializer)
+    def post(self, request: Request, number: int, thread: int) -> Response:
+        """Open it again."""
+        found = get_thread(self.actor, number, thread, Permission.COMMENT)
+        return Response(ThreadSerializer(reopen_thread(thread=found, actor=self.actor)).data)
 
 
 class WithdrawView(ActorAPIView):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from countersign.errors import Invalid
 from countersign.web.fields import DayField, PageForm
 from governance.environments.models import Environment
 from governance.reviews.models import Decision
@@ -115,6 +116,27 @@ class RemarkForm(PageForm):
     )
 
 
+class ThreadForm(PageForm):
+    """Begin a thread on one thing of the subject, named by `anchor`."""
+
+    anchor = forms.CharField(widget=forms.HiddenInput, max_length=700)
+    body = spoken("What do you say about it", "Markdown. It stays on the record beside the number.", rows=3)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "new_%s")
+        super().__init__(*args, **kwargs)
+
+
+class ReplyForm(PageForm):
+    """Say something in a thread."""
+
+    body = spoken("Your reply", "Markdown. It stays on the record.", rows=3)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "reply_%s")
+        super().__init__(*args, **kwargs)
+
+
 class ReasonForm(PageForm):
     """Why a review is withdrawn or an approval revoked."""
 
@@ -123,3 +145,10 @@ class ReasonForm(PageForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("auto_id", "why_%s")  # the seal on the same page has a reason too
         super().__init__(*args, **kwargs)
+
+
+def take_errors(form: PageForm, error: Invalid) -> None:
+    """The sentences of an action's error beside the fields they name."""
+    for name, sentences in error.fields.items():
+        for sentence in sentences:
+            form.add_error(name if name in form.fields else None, sentence)

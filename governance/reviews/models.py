@@ -44,7 +44,8 @@ MOVES: dict[str, frozenset[str]] = {
 
 class Review(Recorded):
     """A request to approve a version for an environment. The rule in force is the rule at request:
-    `policy_revision`. Staleness is computed by comparing subject digests, never stored as the truth."""
+    `policy_revision`. Staleness is computed by comparing subject digests, never stored as the truth. `renews` is the
+    approved review whose approval no longer held when this one was asked for."""
 
     ledger_type: ClassVar[str] = "governance.review"
     number = models.BigIntegerField(unique=True)
@@ -55,6 +56,7 @@ class Review(Recorded):
     reason = models.TextField()
     due_on = models.DateField(null=True)
     subject_digest = models.CharField(max_length=64)  # at request; sign-offs carry their own
+    renews = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="renewals")
     requested_by_kind = models.CharField(max_length=10)
     requested_by = models.UUIDField(null=True)
     requested_by_label = models.CharField(max_length=200)
@@ -79,7 +81,7 @@ class Review(Recorded):
         return self.state in LIVE
 
     def ledger_state(self) -> dict[str, Any]:
-        return {
+        state = {
             "number": self.number,
             "version": str(self.version_id),
             "environment": str(self.environment_id),
@@ -87,6 +89,9 @@ class Review(Recorded):
             "state": self.state,
             "subject_digest": f"sha256:{self.subject_digest}",
         }
+        if self.renews_id is not None:  # entries from before renewals do not name one
+            state["renews"] = str(self.renews_id)
+        return state
 
 
 class Decision(models.TextChoices):
@@ -148,11 +153,54 @@ class SignOff(Recorded):
         }
 
 
+class ThreadState(models.TextChoices):
+    """A thread is open until somebody says that it is settled, and may be opened again."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class Thread(Recorded):
+    """What is said in a review about one thing of its subject. `anchor` keeps what that thing said when the thread
+    began (anchors.Anchor.document); it never changes, whatever moves."""
+
+    ledger_type: ClassVar[str] = "governance.thread"
+    review = models.ForeignKey(Review, on_delete=models.RESTRICT, related_name="threads")
+    number = models.PositiveIntegerField()  # within the review
+    anchor_key = models.CharField(max_length=700)
+    anchor = models.JSONField()
+    state = models.CharField(max_length=20, choices=ThreadState.choices, default=ThreadState.OPEN)
+    opened_by_label = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    turned_by_label = models.CharField(max_length=200, blank=True)  # who resolved or reopened it last
+    turned_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["number"]
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["review", "number"], name="thread_number_in_review")
+        ]
+
+    def __str__(self) -> str:
+        return f"thread {self.number} of review {self.review.number}"
+
+    def ledger_state(self) -> dict[str, Any]:
+        return {
+            "review": str(self.review_id),
+            "number": self.number,
+            "anchor_key": self.anchor_key,
+            "anchor": dict(self.anchor),
+            "state": self.state,
+        }
+
+
 class Remark(Recorded):
-    """What somebody said in a review, on the record. `anchor` names what it hangs on ("metrics.roc_auc")."""
+    """What somebody said in a review, on the record: in a thread, or about the whole (`thread` None). `anchor` was
+    written before there were threads and stays as it was."""
 
     ledger_type: ClassVar[str] = "governance.remark"
     review = models.ForeignKey(Review, on_delete=models.RESTRICT, related_name="remarks")
+    thread = models.ForeignKey(Thread, on_delete=models.RESTRICT, null=True, related_name="remarks")
     author = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, null=True, related_name="+")
     author_label = models.CharField(max_length=200)
     anchor = models.CharField(max_length=200, blank=True)
@@ -166,8 +214,11 @@ class Remark(Recorded):
         return f"remark in review {self.review.number}"
 
     def ledger_state(self) -> dict[str, Any]:
-        return {
+        state = {
             "review": str(self.review_id),
             "author": str(self.author_id) if self.author_id else None,
             "anchor": self.anchor,
         }
+        if self.thread_id is not None:  # entries of remarks from before threads do not name one
+            state["thread"] = str(self.thread_id)
+        return state

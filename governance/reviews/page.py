@@ -2,63 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 from django.http import HttpRequest
 from django.urls import reverse
 
-from countersign.actors import Actor
-from countersign.ledger.names import names_of
-from countersign.ledger.queries import Filters, entries
 from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request
+from governance.reviews.anchors import Anchor, file_anchor, find_anchor, groups, measures, sections
+from governance.reviews.conversation import story_of, threads_of
 from governance.reviews.differences import differences
 from governance.reviews.figures import STATES, shown, state_of, tally_of
-from governance.reviews.forms import ReasonForm, RemarkForm, SignForm
-from governance.reviews.models import Decision, Review, ReviewState, SignOff
+from governance.reviews.forms import ReasonForm, RemarkForm, ReplyForm, SignForm, ThreadForm
+from governance.reviews.models import Review, ReviewState
+from governance.reviews.news import News, seen_now
 from governance.reviews.queries import Standing, contributor_people, standing_of
+from governance.reviews.renewal import Renewal, renewal_of
 from governance.reviews.seal import Offer, lines_of, offer_to, sign_form
-from governance.reviews.verbs import (
-    REVIEW_ANSWERED,
-    REVIEW_DECIDED,
-    REVIEW_ENDED,
-    REVIEW_REVOKED,
-    REVIEW_WITHDRAWN,
-)
 from registry.versions.queries import version_at_alias
 
 TEMPLATE = "governance/reviews/review.html"
-EVENTS_SHOWN = 50
-DECIDED = {
-    Decision.APPROVE: ("signed", "Signed"),
-    Decision.REQUEST_CHANGES: ("half", "Asked for changes"),
-    Decision.REJECT: ("refused", "Rejected"),
-}
-MOVED = {
-    ReviewState.APPROVED: "the review is approved",
-    ReviewState.REJECTED: "the review is closed as rejected",
-    ReviewState.CHANGES_REQUESTED: "nobody can approve until the changes are answered",
-}
-EVENTS = {
-    REVIEW_ANSWERED.name: "answered the requested changes: the review is open again",
-    REVIEW_WITHDRAWN.name: "withdrew the review",
-    REVIEW_REVOKED.name: "revoked the approval",
-    REVIEW_ENDED.name: "asked for a new review, so this one ended",
-}
+FILES_SHOWN = 50
+GROUPS_SHOWN = 30
+
+
+def new_token() -> str:
+    """The hidden token of one form: what is sent twice with it is done once."""
+    return str(uuid4())
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One turn of the conversation: a remark, a signed decision (with its status), or what somebody did."""
+class Part:
+    """One part of what is signed. In a renewal `was` is what was signed before of a part that moved, and `same` says
+    that it did not move."""
 
-    kind: str
-    who: str
-    at: datetime
-    text: str = ""
-    status: tuple[str, str] = ("", "")
-    as_what: str = ""
+    name: str
+    label: str
+    digest: str
+    url: str
+    note: str
+    was: str = ""
+    same: bool = False
 
 
 def review_context(
@@ -69,7 +55,11 @@ def review_context(
     offer: Offer | None = None,
     form: SignForm | None = None,
     remark_form: RemarkForm | None = None,
+    thread_form: ThreadForm | None = None,
+    reply_form: ReplyForm | None = None,
+    replying: int | None = None,
     reason_form: ReasonForm | None = None,
+    news: News | None = None,
     moved: str = "",
     kept: str = "",
 ) -> dict[str, Any]:
@@ -84,6 +74,8 @@ def review_context(
     requirements = shown(standing.requirements)
     not_met = [one for one in requirements if one.result.state not in ("met", "not_applicable")]
     team = version.model.team_id
+    threads = threads_of(standing)
+    renewal = renewal_of(standing)
     return {
         "review": review,
         "version": version,
@@ -101,14 +93,22 @@ def review_context(
         "makers": sorted(
             {one.user.full_name for one in version.contributors.select_related("user") if one.user}
         ),
-        "said": _conversation(actor, review),
+        "said": story_of(actor, review),
+        "threads": threads,
+        "unresolved": sum(one.open for one in threads),
+        "seen": seen_now(review, standing.subject.digest),
+        "news": news,
+        "once": new_token,
+        "renewal": renewal,
         "offer": offer,
         "form": form or (sign_form(standing, offer) if offer.open else None),
         "remark_form": remark_form or RemarkForm(),
+        **_thread_forms(request, standing, thread_form, reply_form, replying),
         "reason_form": reason_form or ReasonForm(),
         "moved": moved,
         "kept": kept,
-        "parts": _parts(standing),
+        "parts": _parts(standing, renewal),
+        "things": _things(standing),
         "may_remark": actor.holds(Permission.COMMENT, team),
         "may_withdraw": review.live and actor.holds(Permission.REQUEST_REVIEW, team),
         "may_answer": review.state == ReviewState.CHANGES_REQUESTED
@@ -130,89 +130,95 @@ def _changes(standing: Standing, version: Any, live: Any) -> Any:
     )
 
 
-def _parts(standing: Standing) -> list[tuple[str, str, str, str]]:
-    """What one signs: label, digest, link, and a remark where it is missing."""
+def _thread_forms(
+    request: HttpRequest,
+    standing: Standing,
+    thread_form: ThreadForm | None,
+    reply_form: ReplyForm | None,
+    replying: int | None,
+) -> dict[str, Any]:
+    """The form to begin a thread where `?anchor=` names a thing of the subject, and to reply where `?reply=` names a
+    thread; or either as it was sent."""
+    asked = thread_form.data.get("anchor", "") if thread_form else request.GET.get("anchor", "")
+    anchor = find_anchor(standing, asked) if asked else None
+    if thread_form is None and anchor is not None:
+        thread_form = ThreadForm(initial={"anchor": anchor.key})
+    if replying is None and (wanted := request.GET.get("reply", "")).isdecimal() and len(wanted) < 10:
+        replying = int(wanted)
+    return {
+        "anchor": anchor,
+        "anchor_unknown": asked if asked and anchor is None else "",
+        "thread_form": thread_form,
+        "replying": replying,
+        "reply_form": reply_form or ReplyForm(),
+    }
+
+
+def _things(standing: Standing) -> dict[str, Any]:
+    """What one can comment on beside requirements: measures, groups, sections of the card, files."""
+    files = standing.review.version.files.order_by("path")
+    found = list(groups(standing))
+    listed: list[Anchor] = [file_anchor(file) for file in files[:FILES_SHOWN]]
+    return {
+        "measures": list(measures(standing)),
+        "groups": found[:GROUPS_SHOWN],
+        "group_count": len(found),
+        "sections": list(sections(standing)),
+        "files": listed,
+        "file_count": len(listed) if len(listed) < FILES_SHOWN else files.count(),
+    }
+
+
+def _parts(standing: Standing, renewal: Renewal | None) -> list[Part]:
+    """What one signs, part by part; in a renewal those that moved first, with what was signed before."""
+    parts = [Part(*one) for one in _named_parts(standing)]
+    if renewal is None:
+        return parts
+    moved = {one.name: one for one in renewal.moved}
+    return sorted(
+        (
+            replace(one, was=moved[one.name].was if one.name in moved else "", same=one.name not in moved)
+            for one in parts
+        ),
+        key=lambda one: one.same,
+    )
+
+
+def _named_parts(standing: Standing) -> list[tuple[str, str, str, str, str]]:
+    """Name, label, digest, link, and a remark where it is missing."""
     version, revision = standing.review.version, standing.review.policy_revision
     where = [version.model.name, version.number]
     evidence, card = standing.evidence, standing.card
     parts = standing.subject.parts
     return [
-        (f"Version {version.number}", version.digest, reverse("registry:version", args=where), ""),
         (
+            "artifact",
+            f"Version {version.number}",
+            version.digest,
+            reverse("registry:version", args=where),
+            "",
+        ),
+        (
+            "evidence",
             f"Evidence, evaluation {evidence.number}" if evidence else "Evidence",
             evidence.results_digest if evidence else "",
             reverse("governance:evaluation", args=[*where, evidence.number]) if evidence else "",
             "" if evidence else "nobody evaluated the version",
         ),
         (
+            "card",
             f"Card, revision {card.number}" if card else "Card",
             card.digest if card else "",
             reverse("governance:card", args=where),
             "" if card else "nobody wrote it",
         ),
-        ("Lineage", parts["lineage"], reverse("registry:version-lineage", args=where), ""),
-        ("Contributors", parts["contributors"], "", ""),
+        ("lineage", "Lineage", parts["lineage"], reverse("registry:version-lineage", args=where), ""),
+        ("contributors", "Contributors", parts["contributors"], "", ""),
         (
+            "policy",
             f"Policy, revision {revision.number}, {standing.policy.risk_tier} tier",
             standing.policy.digest,
             reverse("governance:policy", args=[revision.policy_id]),
             "",
         ),
     ]
-
-
-def _conversation(actor: Actor, review: Review) -> list[Said]:
-    """Who asked, what was said, signed and done, oldest first."""
-    said = [
-        Said(
-            "remark",
-            review.requested_by_label,
-            review.created_at,
-            review.reason,
-            as_what="asked for this review",
-        )
-    ]
-    said += [
-        Said("remark", remark.author_label, remark.created_at, remark.body)
-        for remark in review.remarks.order_by("created_at", "id")
-    ]
-    said += [_decision(sign_off) for sign_off in review.sign_offs.order_by("signed_at", "id")]
-    found = entries(
-        actor=actor,
-        filters=Filters(subject_type=Review.ledger_type, subject_ref=review.id),
-        limit=EVENTS_SHOWN,
-    ).entries
-    names = names_of(found)
-    for entry in found:
-        verb = entry.leaf["verb"]
-        if verb in EVENTS:
-            said.append(
-                Said(
-                    "did",
-                    names[entry.id],
-                    entry.recorded_at,
-                    entry.personal.get("reason", ""),
-                    as_what=EVENTS[verb],
-                )
-            )
-        elif verb == REVIEW_DECIDED.name:
-            said.append(
-                Said(
-                    "did",
-                    "",
-                    entry.recorded_at,
-                    as_what=f"With that, {MOVED[entry.leaf['data']['after']['state']]}",
-                )
-            )
-    return sorted(said, key=lambda one: one.at)
-
-
-def _decision(sign_off: SignOff) -> Said:
-    return Said(
-        "decision",
-        sign_off.printed_name,
-        sign_off.signed_at,
-        sign_off.reason,
-        status=DECIDED[Decision(sign_off.decision)],
-        as_what=f"as {sign_off.role}, meaning {sign_off.meaning}",
-    )

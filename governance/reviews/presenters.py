@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
 from governance.reviews.models import Decision, Review, ReviewState
 
 DECISION_WORDS = {
@@ -22,17 +22,16 @@ DECIDED_WORDS = {
 }
 
 
+_REVIEWS = Lookup(Review.objects.select_related("version__model", "environment").in_bulk)
+
+
 def _review(number: int) -> Link:
     return Link(f"review {number}", reverse("governance:review", args=[number]))
 
 
 def _about(leaf: dict[str, Any]) -> tuple[str | Link, ...]:
     state = leaf["data"]["after"]
-    review = (
-        Review.objects.filter(id=leaf["subject"]["ref"])
-        .select_related("version__model", "environment")
-        .first()
-    )
+    review = _REVIEWS.of(leaf["subject"]["ref"])
     if review is None:
         return (_review(state["number"]),)
     return (_review(review.number), f" of {review.version} for {review.environment.name}")
@@ -94,3 +93,28 @@ def remarked(leaf: dict[str, Any]) -> Sentence:
     return Sentence.of(
         "remarked in ", _review(leaf["data"]["after"]["details"]["review_number"]), f": “{short}”"
     )
+
+
+def _thread(leaf: dict[str, Any]) -> tuple[str | Link, ...]:
+    state = leaf["data"]["after"]
+    number = state["details"]["review_number"]
+    at = f"{reverse('governance:review', args=[number])}#thread-{state['number']}"
+    return (Link(f"thread {state['number']} of review {number}", at), f" on {state['anchor']['title']}")
+
+
+@sentence("governance.thread.opened")
+def thread_opened(leaf: dict[str, Any]) -> Sentence:
+    """“… began thread 2 of review 62 on ROC AUC (0.790, 95 % 0.781 to 0.799)”."""
+    return Sentence.of("began ", *_thread(leaf), f" ({leaf['data']['after']['anchor']['said']})")
+
+
+@sentence("governance.thread.resolved")
+def thread_resolved(leaf: dict[str, Any]) -> Sentence:
+    """“… resolved thread 2 of review 62 on ROC AUC”."""
+    return Sentence.of("resolved ", *_thread(leaf))
+
+
+@sentence("governance.thread.reopened")
+def thread_reopened(leaf: dict[str, Any]) -> Sentence:
+    """“… reopened thread 2 of review 62 on ROC AUC”."""
+    return Sentence.of("reopened ", *_thread(leaf))

@@ -1,4 +1,4 @@
-"""What the ledger records of reviews, sign-offs and remarks."""
+"""What the ledger records of reviews, sign-offs, threads and remarks."""
 
 from countersign.ledger.verbs import Verb, register
 
@@ -12,3 +12,6 @@ REVIEW_ENDED = register(
 REVIEW_REVOKED = register(Verb("governance.review.revoked"))
 SIGNED_OFF = register(Verb("governance.sign_off.signed"))
 REMARKED = register(Verb("governance.remark.made"))
+THREAD_OPENED = register(Verb("governance.thread.opened"))  # with its first remark, an entry of its own
+THREAD_RESOLVED = register(Verb("governance.thread.resolved"))
+THREAD_REOPENED = register(Verb("governance.thread.reopened"))

@@ -41,7 +41,14 @@ from governance.policies.actions import draft_revision, put_in_force
 from governance.policies.models import PolicyRevision
 from governance.profiles.actions import set_profile
 from governance.promotion.actions import promote, roll_back
-from governance.reviews.actions import add_remark, answer_changes, request_review, sign_off
+from governance.reviews.actions import (
+    add_remark,
+    answer_changes,
+    open_thread,
+    request_review,
+    resolve_thread,
+    sign_off,
+)
 from governance.reviews.models import Review
 from governance.reviews.queries import standing_of
 from registry.datasets.models import DatasetVersion
@@ -202,7 +209,9 @@ def _live_through(world: World) -> None:
     evidence_kit.make_evidence(world.first, world.data, actor=maker)
     review = world.ask(world.first)
     world.sign(review, world.validator, "validation", decision="request_changes", reason="Explain <the> gap.")
-    add_remark(review=review, body="See the **card**.", anchor="card", actor=maker)
+    add_remark(review=review, body="See the **card**.", actor=maker)
+    thread = open_thread(review=review, anchor="section:limitations", body="Which groups?", actor=maker)
+    resolve_thread(thread=thread, actor=actor_for(world.validator))
     make_card(world.first, actor=writer, sections={"limitations": "Small groups."})
     answer_changes(review=review, actor=maker)
     for user, requirement in (

@@ -231,15 +231,13 @@ def test_a_remark_stays_on_the_record_and_moves_nothing() -> None:
     case = make_case()
     review = case.ask()
     actor = case.member(Role.CONTRIBUTOR)
-    remark = add_remark(
-        review=review, body="Is that trade **intended**?", anchor="metrics.precision", actor=actor
-    )
+    remark = add_remark(review=review, body="Is that trade **intended**?", actor=actor)
     assert_told(entry_of("governance.remark.made", remark), actor=actor, subject=remark, personal={"body"})
     assert fresh(review).state == ReviewState.OPEN
     with pytest.raises(Refused), nothing_changes():
-        add_remark(review=review, body="x", anchor="", actor=case.member(Role.VIEWER))
+        add_remark(review=review, body="x", actor=case.member(Role.VIEWER))
     with pytest.raises(Invalid), nothing_changes():
-        add_remark(review=review, body="   ", anchor="", actor=actor)
+        add_remark(review=review, body="   ", actor=actor)
 
 
 def test_a_review_of_another_team_does_not_exist() -> None:
@@ -259,5 +257,5 @@ def test_nothing_happens_when_the_ledger_cannot_be_written(monkeypatch: pytest.M
     with broken_ledger(monkeypatch):
         withdraw_review(review=review, reason="x", actor=case.maker)
     with broken_ledger(monkeypatch):
-        add_remark(review=review, body="x", anchor="", actor=case.maker)
+        add_remark(review=review, body="x", actor=case.maker)
     assert Review.objects.get().state == ReviewState.OPEN

@@ -56,7 +56,7 @@ def live() -> Case:
     """A version that is live, with everything that led there."""
     case = make_case()
     review = case.approve()
-    add_remark(review=review, body="Well done.", anchor="", actor=case.maker)
+    add_remark(review=review, body="Well done.", actor=case.maker)
     case.promote()
     return case
 
@@ -129,7 +129,7 @@ def test_a_free_alias_is_the_registrys_affair(live: Case) -> None:
 def test_even_the_owner_meets_the_triggers() -> None:
     case = make_case()
     review = case.approve()
-    add_remark(review=review, body="Well done.", anchor="", actor=case.maker)
+    add_remark(review=review, body="Well done.", actor=case.maker)
     case.promote()
     name = connection.settings_dict["NAME"]
     with databases.owner(name) as owner:

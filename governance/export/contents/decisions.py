@@ -1,4 +1,4 @@
-"""The files about decisions: reviews with their sign-offs and remarks, policies, promotions, and what was
+"""The files about decisions: reviews with their sign-offs, threads and remarks, policies, promotions, and what was
 live where and when. Everything an entry tells is taken from the entry, so that the two cannot differ
 unseen."""
 
@@ -19,7 +19,7 @@ from governance.export.contents.scope import Scope
 from governance.policies.models import PolicyRevision
 from governance.policies.rules import canonical_form, document_of
 from governance.promotion.models import LivePeriod, Promotion
-from governance.reviews.models import Remark, Review, SignOff
+from governance.reviews.models import Remark, Review, SignOff, Thread
 from governance.reviews.subject import parts_of
 
 
@@ -32,24 +32,28 @@ class ReviewFiles:
     sign_offs: list[dict[str, Any]]
     subjects: list[dict[str, Any]]
     remarks: list[dict[str, Any]]
+    threads: list[dict[str, Any]]
 
 
 def add_review(files: Files, review: Review, folder: str) -> ReviewFiles:
     """Every file about a review, under `folder`."""
     moves = list(leaves_about([Review.ledger_type], [review.id]))
     signed = list(leaves_about([SignOff.ledger_type], review.sign_offs.values_list("id", flat=True)))
-    said = leaves_about([Remark.ledger_type], review.remarks.values_list("id", flat=True))
+    said = list(leaves_about([Remark.ledger_type], review.remarks.values_list("id", flat=True)))
+    turns = list(leaves_about([Thread.ledger_type], review.threads.values_list("id", flat=True)))
     found = ReviewFiles(
         review,
         review_document(review, moves),
         [sign_off_document(leaf) for leaf in signed],
         subjects(review, moves, signed),
         [remark_document(leaf) for leaf in said],
+        [thread_document(leaf) for leaf in turns],
     )
     files.add_json(f"{folder}/review.json", found.document)
     files.add_json(f"{folder}/signoffs.json", {"sign_offs": found.sign_offs})
     files.add_json(f"{folder}/subject.json", {"subjects": found.subjects})
     files.add_lines(f"{folder}/remarks.jsonl", found.remarks)
+    files.add_lines(f"{folder}/threads.jsonl", found.threads)
     return found
 
 
@@ -112,14 +116,28 @@ def sign_off_document(leaf: Leaf) -> dict[str, Any]:
 
 
 def remark_document(leaf: Leaf) -> dict[str, Any]:
-    """Something said on the record."""
+    """Something said on the record, in a thread or about the whole review."""
     return {
         "id": leaf.ref,
         "entry": leaf.id,
         "author": leaf.data["actor"]["ref"],
+        "thread": leaf.after.get("thread"),
         "anchor": leaf.after["anchor"],
         "at": leaf.data["recorded_at"],
         "body": personal(leaf, "body"),
+    }
+
+
+def thread_document(leaf: Leaf) -> dict[str, Any]:
+    """One turn of a thread (begun, resolved, opened again), with what it hangs on as that was when it began."""
+    state = leaf.after
+    told = {name: state[name] for name in ("number", "anchor_key", "anchor", "state")}
+    return told | {
+        "id": leaf.ref,
+        "entry": leaf.id,
+        "verb": leaf.verb,
+        "by": leaf.data["actor"]["ref"],
+        "at": leaf.data["recorded_at"],
     }
 
 

@@ -33,7 +33,7 @@ from governance.export.models import AuditExport
 from governance.policies.models import Policy, PolicyRevision
 from governance.profiles.models import ModelProfile
 from governance.promotion.models import LivePeriod, Promotion
-from governance.reviews.models import Remark, Review, SignOff
+from governance.reviews.models import Remark, Review, SignOff, Thread
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.lineage.models import LineageEdge
 from registry.runs.models import Experiment, Run
@@ -46,6 +46,7 @@ OF_VERSION: dict[type[Recorded], str] = {
     Evaluation: "version",
     Review: "version",
     SignOff: "review__version",
+    Thread: "review__version",
     Remark: "review__version",
     Promotion: "version",
     Tag: "version",
@@ -72,6 +73,8 @@ REFERENCES: dict[str, type[Recorded]] = {
     "policy": Policy,
     "policy_revision": PolicyRevision,
     "review": Review,
+    "renews": Review,
+    "thread": Thread,
     "team": Team,
     "service_account": ServiceAccount,
     "user": User,

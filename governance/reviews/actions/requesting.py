@@ -18,7 +18,7 @@ from governance.policies.queries import policy_in_force
 from governance.profiles.queries import profile_of
 from governance.reviews.actions.moves import lock_review, move
 from governance.reviews.models import LIVE, Review, ReviewState
-from governance.reviews.queries import standing_of, with_their_rows
+from governance.reviews.queries import review_to_renew, standing_of, with_their_rows
 from governance.reviews.subject import subject_of
 from governance.reviews.verbs import (
     REVIEW_ANSWERED,
@@ -56,7 +56,8 @@ def request_review(
 ) -> Review:
     """Ask for a version to be approved for an environment. The policy in force now binds the whole review.
 
-    An approved review of the same version and environment that went stale or expired ends here.
+    An approved review of the same version and environment that went stale or expired ends here, and the new one
+    renews it.
     Raises Refused (permission; archived; no tier; no policy; no identified trainer), Conflict when a review is
     open already or the version is approved and nothing changed, Invalid without a reason."""
     if not (verdict := actor.may(Permission.REQUEST_REVIEW, version.model.team_id)):
@@ -103,6 +104,7 @@ def request_review(
         policy_revision=revision,
         reason=reason,
         due_on=due_on,
+        renews=review_to_renew(version, environment),
         subject_digest=subject_of(version=version, environment=environment, revision=revision).digest,
         requested_by_kind=actor.kind,
         requested_by=actor.ref,

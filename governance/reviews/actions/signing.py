@@ -19,7 +19,7 @@ from governance.reviews.actions.moves import lock_review, move
 from governance.reviews.actions.requesting import checked_text
 from governance.reviews.duties import may_sign
 from governance.reviews.models import Decision, Review, ReviewState, SignOff
-from governance.reviews.queries import Standing, contributor_people, standing_of
+from governance.reviews.queries import Standing, contributor_people, ended_sentence, standing_of
 from governance.reviews.verbs import REVIEW_DECIDED, SIGNED_OFF
 
 PROOF_VALID = timedelta(minutes=5)
@@ -60,11 +60,7 @@ def sign_off(
         )
     review = lock_review(review)
     if not review.live:
-        raise Conflict(
-            f"Review {review.number} is {review.get_state_display().lower()} and takes no more sign-offs. "
-            "Nothing was signed.",
-            code="review_moved_on",
-        )
+        raise Conflict(ended_sentence(review), code="review_moved_on")
     standing = standing_of(review)
     required = next((slot.required for slot in standing.slots if slot.required.key == requirement), None)
     if required is None:

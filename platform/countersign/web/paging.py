@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from django.core.exceptions import ValidationError
@@ -23,6 +24,7 @@ from countersign.errors import Invalid
 from countersign.web.parts import Window
 
 Row = TypeVar("Row", bound=Model)
+Known = TypeVar("Known")
 
 SIZE = 50
 COUNTED = 10_000
@@ -71,6 +73,41 @@ def window_of(
         earlier=address(shown[0], start, earlier=True) if shown and earlier else None,
         later=address(shown[-1], start + len(shown), earlier=False) if shown and later else None,
         more=total > COUNTED,
+    )
+
+
+def window_of_known(
+    request: HttpRequest,
+    rows: Sequence[Known],
+    *,
+    key: Callable[[Known], tuple[str, ...]],
+    size: int = SIZE,
+    parameter: str = "at",
+) -> tuple[Sequence[Known], Window]:
+    """`window_of` for rows that are at hand already, sorted by `key`, which is another for each of them. Raises
+    Invalid for a cursor that is not ours."""
+    keys = [key(row) for row in rows]
+    cursor = request.GET.get(parameter)
+    start = 0
+    if cursor and keys:
+        wanted, _, back = _decode(cursor, len(keys[0]))
+        if not all(isinstance(part, str) for part in wanted):
+            raise _damaged()
+        start = max(bisect_left(keys, tuple(wanted)) - size, 0) if back else bisect_right(keys, tuple(wanted))
+    shown = rows[start : start + size]
+
+    def address(at: tuple[str, ...], *, earlier: bool) -> str:
+        query = request.GET.copy()
+        query[parameter] = _encode(list(at), 1, earlier)
+        return f"?{query.urlencode()}"
+
+    end = start + len(shown)
+    return shown, Window(
+        first=start + 1 if shown else 0,
+        last=end if shown else 0,
+        total=len(rows),
+        earlier=address(keys[start], earlier=True) if shown and start else None,
+        later=address(keys[end - 1], earlier=False) if shown and end < len(rows) else None,
     )
 
 

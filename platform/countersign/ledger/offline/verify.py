@@ -455,7 +455,7 @@ def check_scope(files: Files, read: Reader) -> str:
     for review in scope["reviews"]:
         wanted |= {
             f"{review['path']}/{name}"
-            for name in ("review.json", "signoffs.json", "subject.json", "remarks.jsonl")
+            for name in ("review.json", "signoffs.json", "subject.json", "remarks.jsonl", "threads.jsonl")
         }
     wanted |= {f"{policy['path']}.{end}" for policy in scope["policies"] for end in ("yaml", "json")}
     if missing := wanted - files.keys():
@@ -684,17 +684,39 @@ def check_reviews(files: Files, read: Reader) -> str:
         path = f"{review['path']}/remarks.jsonl"
         told = entries.of("governance.remark", "review", review["id"])
         found = [
-            [line[name] for name in ("id", "entry", "author", "anchor", "at")]
+            [line[name] for name in ("id", "entry", "author", "anchor", "thread", "at")]
             for line in read.json_lines(path)
         ]
         same(
             path,
             "the list of remarks",
             found,
-            [[e.subject[1], e.id, e.actor, e.after["anchor"], e.recorded_at] for e in told],
+            [
+                [e.subject[1], e.id, e.actor, e.after["anchor"], e.after.get("thread"), e.recorded_at]
+                for e in told
+            ],
         )
         remarks += len(told)
+        check_threads(read, review)
     return f"reviews: {len(read.scope['reviews'])} with {signed} sign-offs and {remarks} remarks, as recorded"
+
+
+def check_threads(read: Reader, review: dict[str, Any]) -> None:
+    """What threads hang on, and when they were resolved, is what the entries tell. Raises Bad."""
+    path = f"{review['path']}/threads.jsonl"
+    kept = ("number", "anchor_key", "anchor", "state")
+    same(
+        path,
+        "the list of threads",
+        [
+            [line["id"], line["entry"], line["verb"], line["by"], line["at"], *map(line.get, kept)]
+            for line in read.json_lines(path)
+        ],
+        [
+            [e.subject[1], e.id, e.verb, e.actor, e.recorded_at, *map(e.after.get, kept)]
+            for e in read.entries.of("governance.thread", "review", review["id"])
+        ],
+    )
 
 
 SIGNED = (

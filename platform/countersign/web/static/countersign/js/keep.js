@@ -49,7 +49,7 @@ const restore = (root) => {
     if (record.value === field.value || field.value !== field.defaultValue) continue;
     const found = field.value;
     field.value = record.value;
-    const box = notice("plain", "edit", "Text you had not sent was put back. ");
+    const box = notice("plain", "edit", "Restored draft: text you had not sent was put back. ");
     const discard = document.createElement("button");
     discard.type = "button";
     discard.className = "btn tight quiet";
@@ -81,23 +81,43 @@ document.addEventListener("submit", (event) => {
 
 // --- what htmx was told -----------------------------------------------------------------------------------
 
-const sayNo = (box) => {
+// What asks again by itself (hx-trigger="every …") says no without taking the focus from who types.
+const polls = (detail) => detail.elt?.getAttribute("hx-trigger")?.includes("every");
+
+const sayNo = (box, quietly = false) => {
   document.getElementById("not-sent")?.remove();
   box.id = "not-sent";
   box.tabIndex = -1;
   document.getElementById("main").prepend(box);
-  box.focus();
+  if (!quietly) box.focus();
 };
 
-document.addEventListener("htmx:sendError", () => {
-  sayNo(notice("refuse", "refuse", "Not sent: the connection dropped. Your text stands where it was; trying again is safe."));
+document.addEventListener("htmx:sendError", (event) => {
+  if (polls(event.detail)) {
+    if (!document.getElementById("not-sent")) {
+      sayNo(notice("plain", "clock", "The connection dropped, so this page may be old. What you type is kept."), true);
+    }
+    return;
+  }
+  sayNo(notice("refuse", "refuse", "Not sent: the connection dropped. Your text is kept where it stands; trying again is safe."));
+});
+
+// A form that is refused in place (its own page says why and keeps what was typed) is swapped in as a good answer is.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { detail } = event;
+  if (![403, 409, 429].includes(detail.xhr.status) || !detail.elt.matches("form")) return;
+  const answer = new DOMParser().parseFromString(detail.xhr.responseText, "text/html");
+  if (!answer.getElementById("main") || answer.querySelector(".says-no")) return;
+  detail.shouldSwap = true;
+  detail.isError = false;
 });
 
 document.addEventListener("htmx:responseError", (event) => {
+  const quietly = polls(event.detail);
   // The answer is a page that says no: its words are shown in place.
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html").querySelector(".says-no");
   if (!answer) {
-    sayNo(notice("refuse", "refuse", `The server answered ${event.detail.xhr.status}. Your text stands where it was.`));
+    sayNo(notice("refuse", "refuse", `The server answered ${event.detail.xhr.status}. Your text is kept where it stands.`), quietly);
     return;
   }
   for (const title of answer.querySelectorAll("h1")) {
@@ -107,12 +127,13 @@ document.addEventListener("htmx:responseError", (event) => {
     title.replaceWith(lower);
   }
   answer.setAttribute("role", "alert");
-  sayNo(document.adoptNode(answer));
+  sayNo(document.adoptNode(answer), quietly);
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
   // By the status: htmx leaves `successful` unset when the answer is a redirect of its own.
   const { xhr, requestConfig } = event.detail;
+  if (polls(event.detail) && xhr.status >= 200 && xhr.status < 300) document.querySelector("#not-sent.plain")?.remove();
   if (xhr.status >= 200 && xhr.status < 300 && requestConfig.verb !== "get") letGoOfSent();
 });
 

@@ -3,6 +3,7 @@
 //   ?            the list of keys (a dialog that also opens by its address, #keys, without script)
 //   J K Enter    rows of [data-rows]: the first link of each row takes the focus, Enter is the link's own
 //   X            ticks the row's checkbox
+//   letter       the link with data-row-key="letter" in the row where the focus is (E puts a task aside)
 //   G, letter    the noun with data-go="letter"
 
 const SWITCH = "shortcuts";
@@ -48,6 +49,12 @@ const follow = (selector) => {
   if (!link) return false;
   link.click();
   return true;
+};
+
+const followInRow = (key) => {
+  const link = rows()[here()]?.querySelector(`a[data-row-key="${key}"]`);
+  link?.click();
+  return Boolean(link);
 };
 
 // --- the list of keys ----------------------------------------------------------------------------------------
@@ -122,7 +129,7 @@ document.addEventListener("keydown", (event) => {
   } else if (key === "x") {
     done = mark();
   } else if (/^[a-z/]$/.test(key)) {
-    done = follow(`a[data-key="${key}"]`);
+    done = followInRow(key) || follow(`a[data-key="${key}"]`);
   }
   if (done) event.preventDefault();
 });

@@ -1,0 +1,1 @@
+"""Pages of reviews: the list, one review with its seal and its conversation, and asking for one."""
