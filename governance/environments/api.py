@@ -9,6 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from countersign.api.idempotency import idempotent
+from countersign.api.pagination import Whole
 from countersign.api.views import ActorAPIView
 from countersign.permissions import Declared, Permission
 from governance.environments.actions import create_environment
@@ -29,17 +31,19 @@ class EnvironmentListView(ActorAPIView):
     """All environments."""
 
     required_permission: ClassVar[Declared] = {"GET": None, "POST": Permission.SET_ENVIRONMENT}
+    pagination_class = Whole
 
     @extend_schema(operation_id="environment_list", responses=EnvironmentSerializer(many=True))
     def get(self, request: Request) -> Response:
         """All environments in the order of a model's journey."""
-        return Response(EnvironmentSerializer(environments_in_order(), many=True).data)
+        return self.page(environments_in_order(), EnvironmentSerializer)
 
     @extend_schema(
         operation_id="environment_create",
         request=EnvironmentSerializer,
         responses={201: EnvironmentSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Make an environment; its alias becomes protected in every model."""
         given = EnvironmentSerializer(data=request.data)

@@ -16,6 +16,7 @@ from countersign.api.views import ActorAPIView
 from countersign.blobs.serving import serve_blob
 from countersign.errors import NotFound
 from countersign.permissions import Declared, Permission
+from governance.environments.queries import environment_of
 from governance.export.access import get_export
 from governance.export.actions import REASON_LIMIT, request_export
 from governance.export.models import AuditExport
@@ -27,6 +28,7 @@ class ExportSerializer(serializers.ModelSerializer[AuditExport]):
     """One export; `verification` is what the offline verifier printed of the bundle before it was handed out."""
 
     model = serializers.CharField(source="model.name", allow_null=True, default=None)
+    environment = serializers.CharField(source="environment.slug", allow_null=True, default=None)
     job = serializers.UUIDField(source="job_id")
     job_state = serializers.CharField(source="job.state")
     bundle_sha256 = serializers.CharField(source="blob_id", allow_null=True)
@@ -37,6 +39,7 @@ class ExportSerializer(serializers.ModelSerializer[AuditExport]):
         fields = (
             "number",
             "model",
+            "environment",
             "period_start",
             "period_end",
             "reason",
@@ -58,9 +61,11 @@ class ExportSerializer(serializers.ModelSerializer[AuditExport]):
 
 
 class ExportInput(serializers.Serializer[Any]):
-    """What is asked for: one model, or a period from `period_start` up to, not including, `period_end`."""
+    """What is asked for: one model, one environment (its slug), or a period from `period_start` up to, not
+    including, `period_end`."""
 
     model = serializers.CharField(max_length=200, required=False, allow_null=True, default=None)
+    environment = serializers.CharField(max_length=60, required=False, allow_null=True, default=None)
     period_start = serializers.DateTimeField(required=False, allow_null=True, default=None)
     period_end = serializers.DateTimeField(required=False, allow_null=True, default=None)
     reason = serializers.CharField(max_length=REASON_LIMIT)
@@ -88,10 +93,10 @@ class ExportListView(ActorAPIView):
         asked = given.validated_data
         name = asked.pop("model")
         model = get_model(self.actor, name, Permission.EXPORT) if name else None
-        export = request_export(model=model, actor=self.actor, **asked)
-        response = Response(ExportSerializer(export).data, status=202)
-        response["Location"] = f"/api/v1/jobs/{export.job_id}"
-        return response
+        slug = asked.pop("environment")
+        environment = environment_of(slug) if slug else None
+        export = request_export(model=model, environment=environment, actor=self.actor, **asked)
+        return self.under_way(ExportSerializer(export).data, export.job_id)
 
 
 class ExportView(ActorAPIView):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 
 from countersign.api.conditions import editable
 from countersign.api.idempotency import idempotent
+from countersign.api.pagination import Whole
 from countersign.api.views import ActorAPIView
 from countersign.permissions import Declared, Permission
 from governance.policies.access import get_policy, get_revision
@@ -82,19 +84,21 @@ class PolicyListView(ActorAPIView):
     """All policies."""
 
     required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "POST": Permission.WRITE_POLICY}
+    pagination_class = Whole
 
     @extend_schema(operation_id="policy_list", responses=PolicySerializer(many=True))
     def get(self, request: Request) -> Response:
         """By environment, then tier. What governs a model is no secret."""
         found = [_summary(one.policy) | _standing(one) for one in policies_with_standing(self.actor)]
-        return Response(PolicySerializer(found, many=True).data)
+        return self.page(found, PolicySerializer)
 
     @extend_schema(operation_id="policy_start", request=PolicyText, responses={201: PolicyDetailSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
         """Begin the policy of a tier and an environment that have none, with its first draft."""
         drafted = start_policy(text=_text(request), actor=self.actor)
-        return Response(_detail(drafted.policy), status=201)
+        path = reverse("governance:api-policy", args=[drafted.policy_id])
+        return self.made(_detail(drafted.policy), path)
 
 
 class PolicyView(ActorAPIView):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -147,7 +148,8 @@ class Datasets(ActorAPIView):
         dataset = create_dataset(
             name=data["name"], team=team, description=data["description"], actor=self.actor
         )
-        return Response(DatasetSerializer(dataset).data, status=201)
+        path = reverse("registry:api-dataset", args=[dataset.name])
+        return self.made(DatasetSerializer(dataset).data, path)
 
 
 @extend_schema(parameters=[NAME])
@@ -188,7 +190,8 @@ class DatasetVersions(TakesParts, ActorAPIView):
             version = self._from_file(request, dataset)
         else:
             version = self._from_digest(request, dataset)
-        return Response(DatasetVersionSerializer(version).data, status=201)
+        path = reverse("registry:api-dataset-version", args=[dataset.name, version.number])
+        return self.made(DatasetVersionSerializer(version).data, path)
 
     def _from_file(self, request: Request, dataset: Dataset) -> DatasetVersion:
         parts = read_parts(request._request)

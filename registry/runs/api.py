@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -198,7 +199,7 @@ class Runs(ActorAPIView):
         experiment = get_experiment(self.actor, data["experiment"], Permission.REGISTER)
         source = Source(data["source_repository"], data["source_commit"], data["source_clean"])
         run = start_run(experiment=experiment, name=data["name"], source=source, actor=self.actor)
-        return Response(RunSerializer(run).data, status=201)
+        return self.made(RunSerializer(run).data, reverse("registry:api-run", args=[run.pk]))
 
 
 class OneRun(ActorAPIView):

@@ -117,7 +117,7 @@ def test_a_condition_is_no_way_to_look(api: Api, team: Team, model: dict[str, An
 def test_a_policy_is_edited_under_its_etag() -> None:
     governance.make_policy(governance.policy_text(rules=[governance.AUC]))
     compliance = Api(people.make_user(roles=[(Role.COMPLIANCE, None)]), Scope.READ, Scope.WRITE)
-    policy = compliance.get("policies")[0]["id"]
+    policy = compliance.get("policies")["results"][0]["id"]
     whole = compliance.client.get(f"{API}/policies/{policy}")
     text = whole.json()["revisions"][0]["text"] + "\n# Said again.\n"
     path = f"policies/{policy}/revisions"

@@ -194,7 +194,7 @@ def test_environments_are_made_by_administrators(case: Case) -> None:
     assert post(admin, "environments", body).status_code == 201
     taken = post(admin, "environments", body)
     assert (taken.status_code, taken.json()["code"]) == (409, "name_in_use")
-    slugs = [one["slug"] for one in admin.get("/api/v1/environments").json()]
+    slugs = [one["slug"] for one in admin.get("/api/v1/environments").json()["results"]]
     assert {"production", "shadow"} <= set(slugs)
 
 

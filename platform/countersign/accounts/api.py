@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -58,7 +59,7 @@ class Users(ActorAPIView):
     def post(self, request: Request) -> Response:
         """Add a person."""
         user = actions.create_user(**checked(shapes.NewUserSerializer, request), actor=self.actor)
-        return Response(shapes.UserSerializer(user).data, status=201)
+        return self.made(shapes.UserSerializer(user).data, reverse("accounts:api-user", args=[user.pk]))
 
 
 class OneUser(ActorAPIView):
@@ -192,6 +193,37 @@ class EndMembership(ActorAPIView):
             membership=found, **checked(shapes.GivenReasonSerializer, request), actor=self.actor
         )
         return Response(shapes.MembershipSerializer(ended).data)
+
+
+class MembershipUntil(ActorAPIView):
+    """How long a role lasts."""
+
+    required_permission = Permission.MANAGE_PEOPLE
+
+    @extend_schema(
+        operation_id="memberships_until",
+        request=shapes.RoleUntilSerializer,
+        responses=shapes.MembershipSerializer,
+    )
+    def post(self, request: Request, membership: UUID) -> Response:
+        """Let a role that has not ended last until another instant, or (null) without end."""
+        found = access.get_membership(self.actor, membership)
+        moved = actions.move_role_end(
+            membership=found, **checked(shapes.RoleUntilSerializer, request), actor=self.actor
+        )
+        return Response(shapes.MembershipSerializer(moved).data)
+
+
+class EndSessions(ActorAPIView):
+    """Signing a person out everywhere."""
+
+    required_permission = Permission.MANAGE_PEOPLE
+
+    @extend_schema(operation_id="users_end_sessions", request=None, responses=shapes.UserSerializer)
+    def post(self, request: Request, user: UUID) -> Response:
+        """End every session of a person; tokens stay."""
+        found = actions.end_sessions(user=access.get_user(self.actor, user), actor=self.actor)
+        return Response(shapes.UserSerializer(found).data)
 
 
 class ServiceAccounts(ActorAPIView):

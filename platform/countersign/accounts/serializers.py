@@ -55,7 +55,7 @@ class MembershipSerializer(serializers.ModelSerializer[Membership]):
 
     user = serializers.UUIDField(source="user_id")
     username = serializers.CharField(source="user.username")
-    team = serializers.SlugRelatedField[Team](slug_field="slug", read_only=True)
+    team = serializers.CharField(source="team.slug", allow_null=True, default=None)
     role = serializers.ChoiceField(ROLES)
 
     class Meta:
@@ -79,6 +79,12 @@ class GivenReasonSerializer(serializers.Serializer[Any]):
     """Why; it is kept in the ledger as an erasable value."""
 
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=1000)
+
+
+class RoleUntilSerializer(GivenReasonSerializer):
+    """A new end of a role; null: none."""
+
+    ends_at = serializers.DateTimeField(allow_null=True)
 
 
 class ServiceAccountSerializer(serializers.ModelSerializer[ServiceAccount]):

@@ -46,14 +46,14 @@ class Edited(Protocol):
 
 
 class PreconditionFailed(CountersignError):
-    """The thing is not what the caller's `If-Match` or `If-None-Match` says; `etag` is what it is now."""
+    """The thing is not what the caller's `If-Match` or `If-None-Match` says; `headers` name the ETag of now."""
 
     code = "precondition_failed"
     status = 412
 
     def __init__(self, message: str, etag: str | None) -> None:
         super().__init__(message)
-        self.etag = etag
+        self.headers = {"ETag": etag} if etag else {}
 
 
 def etag_of(body: Any) -> str:

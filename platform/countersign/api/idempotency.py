@@ -34,6 +34,14 @@ KEPT = timedelta(hours=24)
 _BODY_DIGESTS = ("Content-Length", "Content-Digest", "Content-SHA256")
 _FORGOTTEN_AT_ONCE = 100
 
+
+class InProgress(Conflict):
+    """The first request with a key is not answered yet."""
+
+    code = "in_progress"
+    retry_after = 1
+
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -90,9 +98,8 @@ def _claim(actor: UUID, key: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(actor, key)])
         if not cursor.fetchone()[0]:
-            raise Conflict(
-                f"The first request with this {HEADER} is still under way. Ask again in a moment.",
-                code="in_progress",
+            raise InProgress(
+                f"The first request with this {HEADER} is still under way. Ask again in a moment."
             )
 
 

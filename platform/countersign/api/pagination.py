@@ -1,4 +1,4 @@
-"""Lists of the API: newest first, by cursor, at most 200 at once.
+"""Lists of the API: newest first, by cursor, at most 200 at once; or whole.
 
 UUIDs of version 7 sort by the time they were made, so the primary key is the order and has no ties.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import BasePagination, CursorPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from countersign.errors import Invalid
 
@@ -45,3 +46,25 @@ class NewestFirst(CursorPagination):
             sentence = f"page_size is a whole number from 1 to {self.max_page_size}."
             raise Invalid(sentence, fields={"page_size": [sentence]}, code="invalid_page_size")
         return int(asked)
+
+
+class Whole(BasePagination):
+    """A list that is short by nature: all of it, in an order of its own, in the same shape as the others."""
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
+    ) -> list[Any]:
+        """Every row."""
+        return list(queryset)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """With `next` and `previous` null."""
+        return Response({"next": None, "previous": None, "results": data})
+
+    def get_paginated_response_schema(self, schema: Any) -> Any:
+        """As for pages."""
+        return CursorPagination().get_paginated_response_schema(schema)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[Any]:
+        """There is nothing to choose."""
+        return []

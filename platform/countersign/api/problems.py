@@ -14,7 +14,13 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from drf_standardized_errors.formatter import flatten_errors
 from drf_standardized_errors.handler import ExceptionHandler
@@ -29,6 +35,15 @@ _UNEXPECTED = (
     "Countersign itself failed here. Nothing was changed; trying again is safe. Tell the operator the "
     "request_id."
 )
+_OTHER_HOST = (
+    "This server does not answer to the name in Host. Use the address the operator gave you; who runs it sets "
+    "COUNTERSIGN_ALLOWED_HOSTS."
+)
+_UNAVAILABLE = (
+    "The database cannot be asked just now. Nothing was changed; send it again after as many seconds as "
+    "Retry-After says."
+)
+_RETRY_SECONDS = 5
 # DRF's codes where ours says it better.
 _CODES = {"error": "unexpected", "permission_denied": "forbidden"}
 
@@ -55,6 +70,10 @@ def describe(error: Exception) -> Problem:
     if isinstance(error, RequestDataTooBig):
         limit = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes"
         return Problem(413, "too_large", f"The body is larger than {limit}. Send files to an upload instead.")
+    if isinstance(error, DisallowedHost):
+        return Problem(400, "bad_host", _OTHER_HOST)
+    if isinstance(error, OperationalError | InterfaceError):
+        return Problem(503, "unavailable", _UNAVAILABLE)
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return Problem(400, "bad_request", "The request could not be read. Send it again, whole.")
     if isinstance(error, exceptions.ValidationError):
@@ -105,6 +124,7 @@ def respond(request: HttpRequest, error: Exception) -> JsonResponse:
     """The answer outside DRF: middleware, unknown URLs under /api/, crashes."""
     problem = describe(error)
     response = JsonResponse(body(problem, request), status=problem.status, content_type=CONTENT_TYPE)
+    response["Cache-Control"] = "no-store"
     for name, value in _headers(error).items():
         response[name] = value
     return response
@@ -137,12 +157,12 @@ def handler(exc: Exception, context: Any) -> Response:
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    headers = {}
+    headers = dict(getattr(error, "headers", {}))
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if etag := getattr(error, "etag", None):
-        headers["ETag"] = etag
     wait = getattr(error, "retry_after", None) or getattr(error, "wait", None)
+    if isinstance(error, OperationalError | InterfaceError):
+        wait = _RETRY_SECONDS
     if wait:
         headers["Retry-After"] = str(int(wait))
     return headers

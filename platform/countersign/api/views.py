@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -14,6 +16,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -24,6 +27,8 @@ from countersign.api import conditions, limits
 from countersign.api.bodies import hold_chunks
 from countersign.api.pagination import NewestFirst
 from countersign.permissions import Declared
+
+POLL_SECONDS = 2
 
 
 class ActorAPIView(APIView):
@@ -38,7 +43,7 @@ class ActorAPIView(APIView):
     kept: ClassVar[str] = "private, no-cache"
     """Cache-Control of what is read: kept by who asked, and asked for again each time, which the ETag makes cheap.
     `no-store` where it tells of people."""
-    pagination_class = NewestFirst
+    pagination_class: type[BasePagination] = NewestFirst
     metadata_class = None  # OPTIONS names the methods and no more; openapi.json does
 
     @property
@@ -78,8 +83,21 @@ class ActorAPIView(APIView):
         conditions.mark(self, request._request, response)
         return response
 
-    def page(self, queryset: QuerySet[Any], serializer: type[BaseSerializer[Any]]) -> Response:
-        """One page of a queryset, newest first. Raises Invalid for a wrong cursor or size."""
+    def made(self, body: Any, at: str) -> Response:
+        """201: something was made, and is found `at` this path."""
+        return Response(body, status=201, headers={"Location": at})
+
+    def under_way(self, body: Any, job: UUID) -> Response:
+        """202: a job does it. `Location` is where to ask how far it is, `Retry-After` how soon."""
+        return Response(
+            body, status=202, headers={"Location": f"/api/v1/jobs/{job}", "Retry-After": str(POLL_SECONDS)}
+        )
+
+    def page(
+        self, queryset: QuerySet[Any] | Sequence[Any], serializer: type[BaseSerializer[Any]]
+    ) -> Response:
+        """One page of a list, newest first, or all of it: see pagination. Raises Invalid for a wrong cursor or
+        size."""
         paginator = self.pagination_class()
         rows = paginator.paginate_queryset(queryset, self.request, self)
         return paginator.get_paginated_response(

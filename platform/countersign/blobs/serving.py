@@ -21,20 +21,16 @@ _RANGE = re.compile(r"bytes=\s*(?P<first>[0-9]{0,19})-(?P<last>[0-9]{0,19})\s*",
 def serve_blob(request: HttpRequest, blob: Blob, filename: str) -> HttpResponseBase:
     """The bytes as an attachment called like the last segment of `filename`, in constant memory.
 
-    The ETag is the digest. Answers `If-None-Match` with 304, one `Range` with 206 (416 outside the bytes);
+    The ETag is the digest. Answers `If-None-Match` with 304, one `Range` with 206;
     several ranges get the whole. Whether the actor may have the bytes is the caller's question. Raises
-    BytesLost where the storage has them no more."""
+    RangeNotSatisfiable, BytesLost where the storage has them no more."""
     etag = f'"{blob.sha256}"'
     if _already_has(request.headers.get("If-None-Match", ""), etag):
         return _with_headers(HttpResponse(status=304), etag, filename)
-    try:
-        wanted = _wanted(request, etag, blob.size)
-    except ValueError:
-        response: HttpResponseBase = HttpResponse(status=416)
-        response["Content-Range"] = f"bytes */{blob.size}"
-        return _with_headers(response, etag, filename)
+    wanted = _wanted(request, etag, blob.size)
     first, last = wanted or (0, blob.size - 1)
-    response = StreamingHttpResponse(_Part(blob, first, last + 1 - first), status=206 if wanted else 200)
+    part = _Part(blob, first, last + 1 - first)
+    response = StreamingHttpResponse(part, status=206 if wanted else 200)
     response["Content-Length"] = str(last + 1 - first)
     if wanted:
         response["Content-Range"] = f"bytes {first}-{last}/{blob.size}"
@@ -46,8 +42,7 @@ def _already_has(header: str, etag: str) -> bool:
 
 
 def _wanted(request: HttpRequest, etag: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of the one range asked for; None: the whole. Raises ValueError outside the
-    bytes."""
+    """First and last byte of the one range asked for; None: the whole. Raises RangeNotSatisfiable."""
     header = request.headers.get("Range", "")
     if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
         return None
@@ -62,8 +57,21 @@ def _wanted(request: HttpRequest, etag: str, size: int) -> tuple[int, int] | Non
         if match["last"] and int(match["last"]) < first:
             return None  # malformed: as if it were not there
     if first >= size or last < first:
-        raise ValueError
+        raise RangeNotSatisfiable(size)
     return first, last
+
+
+class RangeNotSatisfiable(CountersignError):
+    """A range that begins behind the last byte."""
+
+    code = "range_not_satisfiable"
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"The file has {size:,} bytes, and this range lies outside. Ask for bytes before its end."
+        )
+        self.headers = {"Content-Range": f"bytes */{size}"}
 
 
 class BytesLost(CountersignError):

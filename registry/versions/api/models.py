@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import Prefetch, QuerySet
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -96,7 +97,7 @@ class Models(ActorAPIView):
         model = actions.register_model(
             name=data["name"], team=team, description=data["description"], actor=self.actor
         )
-        return Response(model_body(model), status=201)
+        return self.made(model_body(model), reverse("registry:api-model", args=[model.name]))
 
 
 @extend_schema(parameters=[NAME])

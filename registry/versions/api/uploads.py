@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -22,7 +23,7 @@ from registry.versions import actions
 from registry.versions.access import get_model, get_upload
 from registry.versions.actions.uploads import announced_file, refuse_closed
 from registry.versions.api import shapes
-from registry.versions.api.versions import version_body
+from registry.versions.api.versions import version_body, version_path
 from registry.versions.models import Upload
 from registry.versions.paths import manifest_path
 
@@ -57,7 +58,7 @@ class Uploads(ActorAPIView):
         data = checked(shapes.NewUploadSerializer, request)
         model = get_model(self.actor, data["model"], Permission.REGISTER)
         upload = actions.open_upload(model=model, metadata=data["metadata"], actor=self.actor)
-        return Response(upload_body(upload), status=201)
+        return self.made(upload_body(upload), reverse("registry:api-upload", args=[upload.pk]))
 
 
 class OneUpload(ActorAPIView):
@@ -118,7 +119,8 @@ class FinaliseUpload(ActorAPIView):
     required_permission: ClassVar[Declared] = Permission.REGISTER
 
     @extend_schema(operation_id="uploads_finalise", request=None, responses={201: shapes.VersionSerializer})
+    @idempotent
     def post(self, request: Request, upload: UUID) -> Response:
         """Register the version from the files that arrived. Asking twice gives the same version."""
         version = actions.finalise_upload(upload=get_upload(self.actor, upload), actor=self.actor)
-        return Response(version_body(version), status=201)
+        return self.made(version_body(version), version_path(version))

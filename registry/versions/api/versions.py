@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -72,6 +73,11 @@ def version_body(version: ModelVersion) -> Any:
     return shapes.VersionSerializer(drawn(ModelVersion.objects.all()).get(pk=version.pk)).data
 
 
+def version_path(version: ModelVersion) -> str:
+    """Where a version is found."""
+    return reverse("registry:api-version", args=[version.model.name, version.number])
+
+
 def one_text(parts: Parts) -> str:
     """The text of the part `metadata`. Raises Invalid where it is not the only text, once."""
     names = [name for name, _ in parts.texts]
@@ -118,7 +124,7 @@ class Versions(TakesParts, ActorAPIView):
             registration = registration_of(json_object(one_text(parts)), model=model, actor=self.actor)
             files = [ReceivedFile(part.path, part.incoming) for _, part in parts.files]
             version = actions.register_version(model=model, files=files, actor=self.actor, **registration)
-        return Response(version_body(version), status=201)
+        return self.made(version_body(version), version_path(version))
 
 
 @extend_schema(parameters=[NAME, NUMBER])
