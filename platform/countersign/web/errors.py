@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import get_template
 
@@ -14,6 +16,9 @@ from countersign import clock
 from countersign.errors import CountersignError, Refused
 from countersign.verdicts import Verdict
 from countersign.web.render import render_page
+
+RETRY_SECONDS = 5
+"""When to come back while the database does not answer."""
 
 _LAST_RESORT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Our fault · Countersign</title>"
@@ -65,12 +70,17 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, without a context processor, since one of them may be what failed."""
+    """500, or 503 while the database does not answer; without a context processor, since one of them may be what
+    failed."""
+    status = 503 if isinstance(sys.exc_info()[1], OperationalError | InterfaceError) else 500
     names = {"request_id": getattr(request, "request_id", ""), "now": clock.now()}
     try:
-        return HttpResponse(get_template("errors/500.html").render(names), status=500)
+        response = HttpResponse(get_template(f"errors/{status}.html").render(names), status=status)
     except Exception:  # the fault lies in the template or its static files; any answer is better than none
-        return HttpResponse(_LAST_RESORT, status=500)
+        response = HttpResponse(_LAST_RESORT, status=status)
+    if status == 503:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def _say(request: HttpRequest, template: str, status: int, names: dict[str, Any]) -> HttpResponse:
