@@ -45,4 +45,5 @@ MODULES = (
     "export.panels",
     "inbox.panels",
     "search",
+    "lineage",
 )

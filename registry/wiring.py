@@ -18,6 +18,7 @@ from registry import (  # the check that every required gate is there, what sear
 )
 from registry.datasets import presenters as datasets_presenters  # noqa: F401
 from registry.datasets import verbs as datasets_verbs  # noqa: F401
+from registry.lineage import panels as lineage_panels  # noqa: F401
 from registry.lineage import presenters as lineage_presenters  # noqa: F401
 from registry.lineage import verbs as lineage_verbs  # noqa: F401
 from registry.lineage.models import LineageEdge

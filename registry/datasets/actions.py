@@ -19,7 +19,7 @@ from registry.conflicts import broke, name_in_use
 from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.reading import FileFacts, read_facts
-from registry.datasets.verbs import DATASET_CREATED, DATASET_VERSION_REGISTERED
+from registry.datasets.verbs import DATASET_CREATED, DATASET_UPDATED, DATASET_VERSION_REGISTERED
 from registry.names import checked_name, checked_text
 from registry.visibility import require
 
@@ -43,6 +43,28 @@ def create_dataset(*, name: str, team: Team, description: str = "", actor: Actor
         if not broke(error, "name_folded"):
             raise
         raise name_in_use(checked) from error
+    return dataset
+
+
+def update_dataset(*, dataset: Dataset, description: str, seen: str, actor: Actor) -> Dataset:
+    """Replace the description; an equal one changes nothing. `seen` is the description the page showed. Raises
+    Refused, Invalid, Conflict (dataset_moved) where somebody changed it meanwhile."""
+    description = checked_text(description, field="description")
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+        require(actor, Permission.REGISTER, dataset.team_id)
+        if dataset.description == description:
+            return dataset
+        if dataset.description != seen:
+            raise Conflict(
+                f"The description of “{dataset.name}” was changed while you wrote. Yours is kept below; it now reads: "
+                f"{dataset.description}",
+                code="dataset_moved",
+            )
+        before = dataset.ledger_state()
+        dataset.description = description
+        dataset.save(update_fields=["description"])
+        append_entry(verb=DATASET_UPDATED, subject=dataset, actor=actor, before=before)
     return dataset
 
 

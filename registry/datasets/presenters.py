@@ -4,25 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from countersign.ledger.presenters import Lookup, Sentence, sentence
+from django.urls import reverse
+
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
 from registry.datasets.models import Dataset
 
 _DATASETS = Lookup(Dataset.objects.in_bulk)
 
 
+def _dataset(ref: str, number: int | None = None) -> Link | str:
+    dataset = _DATASETS.of(ref)
+    if dataset is None:
+        return "(gone)"
+    if number is None:
+        return Link(dataset.name, reverse("registry:dataset", args=[dataset.name]))
+    return Link(dataset.name, reverse("registry:dataset-version", args=[dataset.name, number]))
+
+
 @sentence("registry.dataset.created")
 def created(leaf: dict[str, Any]) -> Sentence:
     """“Created the dataset …”."""
-    return Sentence.of("Created the dataset ", leaf["data"]["after"]["name"])
+    return Sentence.of("Created the dataset ", _dataset(leaf["subject"]["ref"]))
+
+
+@sentence("registry.dataset.updated")
+def updated(leaf: dict[str, Any]) -> Sentence:
+    """“Described the dataset … anew”."""
+    return Sentence.of("Described the dataset ", _dataset(leaf["subject"]["ref"]), " anew")
 
 
 @sentence("registry.dataset_version.registered")
 def registered(leaf: dict[str, Any]) -> Sentence:
     """“Registered version 3 of the dataset …, 21,000 rows”."""
     state = leaf["data"]["after"]
-    dataset = _DATASETS.of(state["dataset"])
     rows = f", {state['rows']:,} rows" if state["rows"] is not None else ""
     kept = "" if state["kept_here"] else ", kept elsewhere"
     return Sentence.of(
-        f"Registered version {state['number']} of the dataset ", str(dataset or "(gone)"), rows, kept
+        f"Registered version {state['number']} of the dataset ",
+        _dataset(state["dataset"], state["number"]),
+        rows,
+        kept,
     )

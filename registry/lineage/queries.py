@@ -18,7 +18,7 @@ class Edge:
     """One edge. `kind` is run, dataset_version, source_commit, parent_version, child_version or the kind of a
     declared edge; `name` is for people, `reference` finds the thing (an id, a commit, an address), `digest`
     is the SHA-256 of its content where there is one. `claim`: verified (by digest), observed, declared.
-    `link` leads to its page."""
+    `link` leads to its page; `origin` is where data says it comes from."""
 
     kind: str
     name: str
@@ -28,6 +28,7 @@ class Edge:
     link: str | None
     context: str = ""
     upstream: bool = True
+    origin: str = ""
 
     @property
     def words(self) -> str:
@@ -92,6 +93,7 @@ def _edges(
                 one.claim,
                 links.dataset_version(data),
                 context=one.context,
+                origin=data.source,
             )
         )
     if (parent := version.parent) is not None:

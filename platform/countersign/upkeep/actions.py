@@ -11,22 +11,9 @@ from countersign.jobs.models import Job
 from countersign.ledger.append import append_entry
 from countersign.ledger.models import Tree
 from countersign.ledger.verbs import VERIFICATION_REQUESTED
-from countersign.permissions import Permission
-from countersign.verdicts import Verdict
+from countersign.upkeep.access import may_verify
 
 VERIFY = "ledger.verify"
-
-
-def may_verify(actor: Actor) -> Verdict:
-    """Whether the actor may have the whole ledger verified: what it finds concerns every team, so it is for those
-    who may verify it for the instance."""
-    if actor.may(Permission.VERIFY_LEDGER):
-        return Verdict.allow()
-    return Verdict.because(
-        "permission_missing",
-        "The whole ledger is verified by compliance, an auditor or an administrator, who see every team. "
-        "Ask one of them.",
-    )
 
 
 @transaction.atomic

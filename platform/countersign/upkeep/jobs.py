@@ -53,7 +53,7 @@ class _Telling:
 
     def __call__(self, share: float, message: str) -> None:
         self._context.check()
-        if share >= LOG_SHARE and not self._of_tables:
+        if share > LOG_SHARE and not self._of_tables:
             self._of_tables = True
             self._context.step(COMPARE, progress=share)
         if time.monotonic() - self._told_at >= TOLD_SECONDS:

@@ -13,7 +13,8 @@ from countersign.jobs.queries import jobs_visible_to
 from countersign.ledger.queries import Verification, last_verification
 from countersign.ledger.trail import lines_of
 from countersign.ledger.verification import Section
-from countersign.upkeep.actions import VERIFY, may_verify
+from countersign.upkeep.access import may_verify
+from countersign.upkeep.actions import VERIFY
 from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
 
