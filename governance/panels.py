@@ -21,6 +21,7 @@ from governance.evaluation.suites import SUITES
 from governance.evaluation.writing import span, written
 from governance.profiles.queries import profile_of
 from governance.promotion.live import live_of
+from governance.promotion.next_acts import unmet
 from governance.promotion.queries import gate_of, gate_title, live_in
 from governance.reviews.figures import state_of, tally_of
 from governance.reviews.models import Review, ReviewState
@@ -32,6 +33,7 @@ from registry.versions.models import ModelVersion, RegisteredModel
 
 def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
     """The gate's answer for each environment, the last one in full."""
+    actor = actor_of_request(request)
     answers = []
     for environment in environments_in_order():
         period = live_in(environment, version.model)
@@ -43,6 +45,7 @@ def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
                 "live_here": period is not None and period.version_id == version.pk,
                 "standing": gate.standing,
                 "title": gate_title(gate, environment),
+                "unmet": unmet(gate, version=version, environment=environment, actor=actor),
             }
         )
     return {"answers": answers[::-1]}

@@ -20,6 +20,8 @@ MODULES = (
     "reactions",
     "panels",
     "model_list",
+    "version_list",
+    "model_panels",
     "profiles.verbs",
     "profiles.presenters",
     "environments.verbs",

@@ -16,7 +16,7 @@ from countersign.web.render import render_page
 from registry.gates import protected_names
 from registry.versions import columns
 from registry.versions.access import get_model
-from registry.versions.listing import named, owners_of
+from registry.versions.listing import joined, named, owners_of
 from registry.versions.models import Alias, ModelVersion
 from registry.versions.views.edits import edit_forms
 
@@ -30,13 +30,14 @@ def model_page(request: HttpRequest, name: str) -> HttpResponse:
     actor = actor_of_request(request)
     model = get_model(actor, name)
     versions, window = window_of(
-        request, ModelVersion.objects.filter(model=model), order_by=("-number",), size=VERSIONS_SHOWN
+        request,
+        joined(ModelVersion.objects.filter(model=model)),
+        order_by=("-number",),
+        size=VERSIONS_SHOWN,
     )
     aliases: dict[Any, list[Alias]] = {}
     for alias in Alias.objects.filter(model=model).order_by("name_folded"):
         aliases.setdefault(alias.version_id, []).append(alias)
-    for version in versions:
-        version.model = model
     protected = protected_names()
     context = edit_forms(model, actor) | {
         "model": model,
