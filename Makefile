@@ -9,7 +9,7 @@ VENV    := .venv/bin/python
 # Settings are read, nothing is connected to: for checks that need no service.
 NO_SERVICES := COUNTERSIGN_SECRET_KEY=none DATABASE_URL=postgresql://none@localhost/none REDIS_URL=redis://localhost
 
-.PHONY: run test lint lock
+.PHONY: run test lint lock bench
 .SILENT:
 
 # $(call installed,LOCK): .venv holds what LOCK says. Nothing happens while lock and place are the same.
@@ -53,6 +53,10 @@ lint:
 	$(VENV) -m ruff format --check
 	$(NO_SERVICES) $(VENV) -m mypy
 	$(VENV) .venv/bin/lint-imports
+
+bench:
+	$(call installed,requirements-dev.lock)
+	$(VENV) -m benchmarks
 
 lock:
 	command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
