@@ -130,7 +130,7 @@ def test_adding_a_person_shows_their_password_once(client: Client, admin: User) 
     again = client.post("/people/new/", {"username": "ADA", "full_name": "Ada King", "email": ""})
     assert again.status_code == 422
     assert "reads the same" in again.content.decode()
-    assert "Without a role" in client.get("/people/").content.decode()
+    assert "Holds no role" in client.get("/people/all/?role=none").content.decode()
 
 
 def test_granting_and_ending_a_role(client: Client, admin: User, risk: Team) -> None:
@@ -153,7 +153,7 @@ def test_granting_and_ending_a_role(client: Client, admin: User, risk: Team) -> 
     assert client.get(end).status_code == 200
     assert client.post(end, {"reason": ""}).status_code == 422
     assert client.post(end, {"reason": "Back again"}).status_code == 303
-    assert "Nobody matches" in client.get("/people/?q=ada").content.decode()
+    assert "Nobody fits" in client.get("/people/?q=ada").content.decode()
     assert "Ended" in client.get("/people/?q=ada&ended=1").content.decode()
 
 

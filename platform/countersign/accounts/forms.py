@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 
+from countersign import clock
 from countersign.accounts.actions.machines import LONGEST_DAYS, SERVICE_ROLES
 from countersign.accounts.models import ServiceAccount, Team, User
 from countersign.errors import CountersignError, Invalid
@@ -23,10 +24,13 @@ SCOPE_HINTS = {
 }
 
 
-def take_errors(form: forms.BaseForm, error: CountersignError) -> None:
-    """Put the sentences of an action's error on the fields they name; what names none of this form's stands above
-    it."""
+def take_errors(
+    form: forms.BaseForm, error: CountersignError, called: Mapping[str, str] | None = None
+) -> None:
+    """Put the sentences of an action's error on the fields they name (`called`: what the form calls them); what names
+    none of this form's stands above it."""
     fields = error.fields if isinstance(error, Invalid) else {}
+    fields = {(called or {}).get(name, name): sentences for name, sentences in fields.items()}
     general = [] if fields else [error.message]
     for name, sentences in fields.items():
         if name not in form.fields:
@@ -41,6 +45,22 @@ def take_errors(form: forms.BaseForm, error: CountersignError) -> None:
 def _password(label: str, autocomplete: str, help_text: str = "") -> forms.CharField:
     widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
     return forms.CharField(label=label, widget=widget, strip=False, max_length=1024, help_text=help_text)
+
+
+def _reason() -> forms.CharField:
+    return forms.CharField(
+        label="Reason",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "voice"}),
+        help_text="It is kept in the ledger, beside your name.",
+    )
+
+
+class _ExactInstant(forms.HiddenInput):
+    """A hidden instant to the microsecond, as the database has it."""
+
+    def format_value(self, value: Any) -> str | None:
+        return value.isoformat() if isinstance(value, datetime) else super().format_value(value)
 
 
 class SignInForm(PageForm):
@@ -166,33 +186,52 @@ class RoleForm(PageForm):
         empty_label="none: the whole instance",
         help_text="For " + ", ".join(sorted(INSTANCE_ROLES)) + " leave it out: they reach every team.",
     )
+    starts = DayField(
+        label="From",
+        required=False,
+        help_text="The first day (UTC), such as 1 Jan 2027. Without it the role begins now.",
+    )
     until = DayField(
         label="Until",
         required=False,
         help_text="The last day (UTC), such as 30 Jun 2027. Without it the role has no end.",
     )
-    reason = forms.CharField(
-        label="Reason",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 2, "class": "voice"}),
-        help_text="It is kept in the ledger, beside your name.",
-    )
+    reason = _reason()
+
+    def starts_at(self) -> datetime | None:
+        """The instant at which the first day begins; None: now, also for today."""
+        first: date | None = self.cleaned_data["starts"]
+        return None if first is None or first == clock.now().date() else datetime.combine(first, time(), UTC)
 
     def ends_at(self) -> datetime | None:
         """The instant at which the last day is over."""
-        last: date | None = self.cleaned_data["until"]
-        return datetime.combine(last + timedelta(days=1), time(), UTC) if last else None
+        return _end_of(self.cleaned_data["until"])
+
+
+class RoleEndForm(PageForm):
+    """Another last day of a role. `seen_end` is the end the page showed."""
+
+    until = DayField(
+        label="New last day",
+        required=False,
+        help_text="UTC, such as 30 Jun 2027. Without it the role has no end.",
+    )
+    reason = _reason()
+    seen_end = forms.DateTimeField(required=False, widget=_ExactInstant)
+
+    def ends_at(self) -> datetime | None:
+        """The instant at which the last day is over."""
+        return _end_of(self.cleaned_data["until"])
+
+
+def _end_of(last: date | None) -> datetime | None:
+    return datetime.combine(last + timedelta(days=1), time(), UTC) if last else None
 
 
 class ReasonForm(PageForm):
     """Why a role ends or an account is closed."""
 
-    reason = forms.CharField(
-        label="Reason",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 2, "class": "voice"}),
-        help_text="It is kept in the ledger, beside your name.",
-    )
+    reason = _reason()
 
 
 class ServiceAccountForm(PageForm):
@@ -212,10 +251,3 @@ class ResponsibleForm(PageForm):
     """Another person who answers for a service account."""
 
     responsible = _PersonField(label="Responsible person")
-
-
-class MemberFilter(PageForm):
-    """What the list of members is narrowed to."""
-
-    q = forms.CharField(required=False, max_length=100)
-    ended = forms.BooleanField(required=False)

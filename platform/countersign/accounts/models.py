@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.crypto import salted_hmac
 
+from countersign import clock
 from countersign.clock import stamp
 from countersign.identifiers import fold
 from countersign.ledger.models import Recorded
@@ -24,6 +25,12 @@ class TsTzRange(Func):
     function = "TSTZRANGE"
     output_field = DateTimeRangeField()
 
+
+SOON = timedelta(days=30)
+"""What ends within this time is told apart."""
+
+STALE = timedelta(days=60)
+"""A token without use for this long is told apart: nobody would miss it."""
 
 ROLE_CHOICES = [(role.value, role.value) for role in Role]
 SCOPE_CHOICES = [(scope.value, scope.value) for scope in Scope]
@@ -213,6 +220,18 @@ class ApiToken(Recorded):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+    @property
+    def state_now(self) -> str:
+        """Where it stands: revoked, expired, ending (soon), stale (long without use, or never used), else used."""
+        now = clock.now()
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at <= now:
+            return "expired"
+        if self.expires_at <= now + SOON:
+            return "ending"
+        return "stale" if (self.last_used_at or self.created_at) < now - STALE else "used"
 
     def usable(self, now: datetime) -> bool:
         """Whether the token opens anything at this instant."""

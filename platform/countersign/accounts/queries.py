@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from countersign import clock
-from countersign.accounts.models import ApiToken, Membership, ServiceAccount, Team, User
+from countersign.accounts.models import SOON, STALE, ApiToken, Membership, ServiceAccount, Team, User
 from countersign.actors import Actor, ActorKind
 from countersign.errors import NotFound
 from countersign.identifiers import fold, new_id
@@ -116,6 +117,65 @@ def knows_people(actor: Actor) -> bool:
     """Whether the actor may see who is here: whoever holds any role does, since names stand beside every
     act."""
     return actor.holds(Permission.MANAGE_PEOPLE) or actor.teams_with(Permission.SEE) != frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many of what there is, and what needs eyes."""
+
+    people: int
+    teams: int
+    service_accounts: int
+    tokens: int
+    ending: int  # roles that end soon
+    orphans: int  # open service accounts whose responsible person is deactivated or holds no role past soon
+
+
+def overview(actor: Actor) -> Overview:
+    """The head of the pages of people, in a fixed number of queries."""
+    now = clock.now()
+    staying = not_ended().filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now + SOON)).values("user")
+    machines = ServiceAccount.objects.filter(is_active=True)
+    return Overview(
+        people=User.objects.filter(is_active=True).count(),
+        teams=Team.objects.count(),
+        service_accounts=machines.count(),
+        tokens=tokens_visible_to(actor).filter(revoked_at__isnull=True, expires_at__gt=now).count(),
+        ending=Membership.objects.filter(ends_at__gt=now, ends_at__lte=now + SOON).count(),
+        orphans=machines.exclude(responsible__in=staying, responsible__is_active=True).count(),
+    )
+
+
+def leaving(people: Iterable[UUID]) -> dict[UUID, datetime]:
+    """When the last role of each of these people ends, for those who hold none past soon."""
+    now = clock.now()
+    last: dict[UUID, datetime | None] = {}
+    held = not_ended().filter(user__in=set(people)).values_list("user_id", "ends_at")
+    for user, end in held:
+        known = last.get(user, now)
+        last[user] = None if end is None or known is None else max(known, end)
+    return {user: end for user, end in last.items() if end is not None and end <= now + SOON}
+
+
+def tokens_narrowed(rows: QuerySet[ApiToken], query: str, state: str, use: str) -> QuerySet[ApiToken]:
+    """Tokens by holder or name (`query`), state (usable; `all`; `ended`) and use (`stale`, `ending`)."""
+    now = clock.now()
+    usable = Q(revoked_at__isnull=True, expires_at__gt=now)
+    if state != "all":
+        rows = rows.exclude(usable) if state == "ended" else rows.filter(usable)
+    if use == "stale":
+        unused = Q(last_used_at__lt=now - STALE) | Q(last_used_at__isnull=True, created_at__lt=now - STALE)
+        rows = rows.filter(unused)
+    if use == "ending":
+        rows = rows.filter(expires_at__lte=now + SOON)
+    if query:
+        rows = rows.filter(
+            Q(name__icontains=query)
+            | Q(user__full_name__icontains=query)
+            | Q(user__username__icontains=query)
+            | Q(service_account__name__icontains=query)
+        )
+    return rows
 
 
 def _self(actor: Actor) -> list[UUID]:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from countersign.accounts import api
-from countersign.accounts.views import machines, people, profile, signing_in
+from countersign.accounts.views import access, machines, members, people, profile, signing_in
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,12 +11,15 @@ urlpatterns = [
     path("sign-out/", signing_in.sign_out, name="sign-out"),
     path("profile/", profile.profile, name="profile"),
     path("profile/password/", profile.password, name="password"),
+    path("profile/sign-out-everywhere/", profile.sign_out_everywhere, name="sign-out-everywhere"),
     path("profile/appearance/", profile.appearance, name="appearance"),
     path("profile/tokens/<uuid:token>/revoke/", profile.revoke_token, name="token-revoke"),
-    path("people/", people.members, name="people"),
+    path("people/", members.members, name="people"),
+    path("people/all/", people.everybody, name="everybody"),
     path("people/new/", people.new_person, name="person-new"),
     path("people/teams/", people.teams, name="teams"),
-    path("people/roles/<uuid:membership>/end/", people.end_role, name="role-end"),
+    path("people/roles/<uuid:membership>/end/", members.end_role, name="role-end"),
+    path("people/roles/<uuid:membership>/until/", members.move_role_end, name="role-until"),
     path("people/service-accounts/", machines.service_accounts, name="service-accounts"),
     path("people/service-accounts/<uuid:account>/", machines.service_account, name="service-account"),
     path(
@@ -31,6 +34,8 @@ urlpatterns = [
     ),
     path("people/tokens/", machines.tokens, name="tokens"),
     path("people/<uuid:user>/", people.person, name="person"),
+    path("people/<uuid:user>/access/", access.person_access, name="person-access"),
+    path("people/<uuid:user>/sessions/", people.end_sessions, name="person-sessions"),
     path("people/<uuid:user>/deactivate/", people.deactivate, name="person-deactivate"),
     path("people/<uuid:user>/reactivate/", people.reactivate, name="person-reactivate"),
     path("people/<uuid:user>/password/", people.reset_password, name="person-password"),
@@ -45,6 +50,12 @@ urlpatterns = [
     path("api/v1/teams", api.Teams.as_view(), name="api-teams"),
     path("api/v1/memberships", api.Memberships.as_view(), name="api-memberships"),
     path("api/v1/memberships/<uuid:membership>/end", api.EndMembership.as_view(), name="api-membership-end"),
+    path(
+        "api/v1/memberships/<uuid:membership>/until",
+        api.MembershipUntil.as_view(),
+        name="api-membership-until",
+    ),
+    path("api/v1/users/<uuid:user>/end-sessions", api.EndSessions.as_view(), name="api-user-end-sessions"),
     path("api/v1/service-accounts", api.ServiceAccounts.as_view(), name="api-service-accounts"),
     path(
         "api/v1/service-accounts/<uuid:account>/reassign",

@@ -103,7 +103,7 @@ def move_role_end(
     ends_at: datetime | None,
     actor: Actor,
     reason: str = "",
-    expected_end: datetime | None | EllipsisType = ...,
+    expected_end: datetime | EllipsisType | None = ...,
 ) -> Membership:
     """Let a role that has not ended last longer or shorter: until `ends_at`, or (None) without end.
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import F, Max
+from django.db.models import Case, IntegerField, Max, Q, When
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,14 +15,14 @@ from countersign import clock
 from countersign.accounts import access, actions, queries
 from countersign.accounts.actions.machines import may_make_token
 from countersign.accounts.forms import ResponsibleForm, ServiceAccountForm, TokenForm, take_errors
-from countersign.accounts.models import ServiceAccount
-from countersign.accounts.views.people import READ_OR_MANAGE
+from countersign.accounts.models import STALE, ServiceAccount
+from countersign.accounts.views.filters import filters_of
+from countersign.accounts.views.members import READ_OR_MANAGE
 from countersign.errors import CountersignError, Refused
 from countersign.permissions import Permission, Role, Scope
 from countersign.web.guards import actor_of_request, page
+from countersign.web.paging import window_of
 from countersign.web.render import redirect_after_post, render_page
-
-_SHOWN = 200
 
 
 @page(READ_OR_MANAGE)
@@ -46,9 +46,24 @@ def service_accounts(request: HttpRequest) -> HttpResponseBase:
             else:
                 messages.info(request, f"The service account {account} is added. Make it a token here.")
                 return redirect_after_post(request, "accounts:service-account", account.pk)
+    query = request.GET.get("q", "").strip()[:100]
     rows = queries.service_accounts_visible_to(actor).annotate(last_used_at=Max("tokens__last_used_at"))
+    if query:
+        rows = rows.filter(
+            Q(name__icontains=query)
+            | Q(team__name__icontains=query)
+            | Q(responsible__full_name__icontains=query)
+        )
+    closed = Case(When(is_active=True, then=0), default=1, output_field=IntegerField())
+    shown, window = window_of(request, rows.annotate(closed=closed), order_by=("closed", "name", "pk"))
+    leaving = queries.leaving(row.responsible_id for row in shown)
+    for row in shown:
+        row.leaves_at = leaving.get(row.responsible_id)  # type: ignore[attr-defined]
     names = {
-        "rows": rows.order_by("-is_active", "name"),
+        "rows": shown,
+        "window": window,
+        "q": query,
+        "overview": queries.overview(actor),
         "form": form,
         "may_manage": actor.may(Permission.MANAGE_PEOPLE),
     }
@@ -132,12 +147,25 @@ def deactivate(request: HttpRequest, account: UUID) -> HttpResponseBase:
 @page(Permission.SEE)
 @require_safe
 def tokens(request: HttpRequest) -> HttpResponseBase:
-    """The tokens one may know of, those that end first on top."""
+    """The tokens one may know of, those that end first on top; ended ones when asked for."""
     actor = actor_of_request(request)
-    visible = queries.tokens_visible_to(actor).filter(revoked_at__isnull=True, expires_at__gt=clock.now())
+    chosen, filters = filters_of(
+        request,
+        [
+            ("state", "State", [("all", "ended too"), ("ended", "ended")]),
+            ("use", "Use", [("stale", f"none for {STALE.days} days"), ("ending", "ends soon")]),
+        ],
+    )
+    query = request.GET.get("q", "").strip()[:100]
+    rows = queries.tokens_narrowed(queries.tokens_visible_to(actor), query, chosen["state"], chosen["use"])
+    shown, window = window_of(request, rows, order_by=("expires_at", "pk"))
     names = {
-        "rows": visible.order_by("expires_at", F("last_used_at").asc(nulls_first=True))[:_SHOWN],
-        "total": visible.count(),
+        "rows": shown,
+        "window": window,
+        "q": query,
+        "filters": filters,
+        "narrowed": bool(query) or any(chosen.values()),
+        "overview": queries.overview(actor),
         "sees_all": actor.holds(Permission.MANAGE_PEOPLE) or actor.holds(Permission.READ_LEDGER),
         "person_id": actor.person,
         "may_manage": actor.may(Permission.MANAGE_PEOPLE),

@@ -1,115 +1,75 @@
-"""Who is here: members and their roles, one person, teams."""
+"""Who is here: everybody, one person, teams."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count, F, Func, Q, TextField, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from countersign import clock, refusals
+from countersign import clock
 from countersign.accounts import access, actions, queries
-from countersign.accounts.forms import MemberFilter, PersonForm, ReasonForm, RoleForm, TeamForm, take_errors
-from countersign.accounts.models import ServiceAccount, Team, User
+from countersign.accounts.forms import PersonForm, ReasonForm, TeamForm, take_errors
+from countersign.accounts.models import SOON, User
 from countersign.accounts.values import random_password
+from countersign.accounts.views.filters import filters_of
+from countersign.accounts.views.members import READ_OR_MANAGE
 from countersign.errors import CountersignError, Refused
-from countersign.permissions import Permission, Role
-from countersign.verdicts import Verdict
+from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of
 from countersign.web.render import redirect_after_post, render_page
 
-READ_OR_MANAGE = {"GET": Permission.SEE, "POST": Permission.MANAGE_PEOPLE}
-ROWS = 50
-_NEVER = "9"  # sorts behind every date
 
-
-@page(READ_OR_MANAGE)
-@require_http_methods(["GET", "HEAD", "POST"])
-def members(request: HttpRequest) -> HttpResponseBase:
-    """Roles, those that end first on top; POST grants one."""
+@page(Permission.SEE)
+@require_safe
+def everybody(request: HttpRequest) -> HttpResponseBase:
+    """All people by name, with or without a role."""
     actor = actor_of_request(request)
-    form = RoleForm(
-        request.POST if request.method == "POST" else None, initial={"user": request.GET.get("person")}
+    chosen, filters = filters_of(
+        request,
+        [
+            ("state", "State", [("active", "active"), ("deactivated", "deactivated")]),
+            ("role", "Role", [("none", "none"), ("some", "some")]),
+        ],
     )
-    refused: Verdict | None = None
-    status = 200
-    if form.is_bound:
-        status = 422
-        if form.is_valid():
-            try:
-                granted = actions.grant_role(
-                    user=form.cleaned_data["user"],
-                    role=Role(form.cleaned_data["role"]),
-                    team=form.cleaned_data["team"],
-                    ends_at=form.ends_at(),
-                    reason=form.cleaned_data["reason"],
-                    actor=actor,
-                )
-            except Refused as refusal:  # shown in place, with what was typed; recorded like any other
-                refusals.record(actor, refusal.verdict, attempted=f"POST {request.path}")
-                refused, status = refusal.verdict, refusal.status
-            except CountersignError as error:
-                take_errors(form, error)
-            else:
-                messages.info(request, f"{granted.user} is {granted} now.")
-                return redirect_after_post(request, "accounts:people")
-    names = _member_list(request) | {
-        "form": form,
-        "refused": refused,
-        "may_manage": actor.may(Permission.MANAGE_PEOPLE),
-    }
-    return render_page(request, "accounts/people.html", names, status=status)
-
-
-def _member_list(request: HttpRequest) -> dict[str, Any]:
-    actor = actor_of_request(request)
-    narrowed = MemberFilter(request.GET)
-    query, ended = "", False
-    if narrowed.is_valid():
-        query, ended = narrowed.cleaned_data["q"].strip(), narrowed.cleaned_data["ended"]
-    rows = queries.memberships_visible_to(actor)
-    if not ended:
-        rows = rows.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=clock.now()))
+    query = request.GET.get("q", "").strip()[:100]
+    rows = queries.users_visible_to(actor).annotate(
+        holds=Exists(queries.holding_now().filter(user=OuterRef("pk"))),
+        held=Count("memberships", filter=_held_now(), distinct=True),
+    )
+    if chosen["state"]:
+        rows = rows.filter(is_active=chosen["state"] == "active")
+    if chosen["role"]:
+        rows = rows.filter(holds=chosen["role"] == "some")
     if query:
         rows = rows.filter(
-            Q(user__full_name__icontains=query)
-            | Q(user__username__icontains=query)
-            | Q(team__name__icontains=query)
-            | Q(role__icontains=query)
+            Q(full_name__icontains=query) | Q(username__icontains=query) | Q(email__icontains=query)
+            if actor.holds(Permission.MANAGE_PEOPLE)
+            else Q(full_name__icontains=query) | Q(username__icontains=query)
         )
-    until = Func(F("ends_at"), Value("YYYYMMDDHH24MISSUS"), function="to_char", output_field=TextField())
-    rows = rows.annotate(until=Coalesce(until, Value(_NEVER), output_field=TextField()))
-    shown, window = window_of(request, rows, order_by=("until", "pk"))
-    granters = queries.labels_of(row.granted_by for row in shown if row.granted_by)
-    for row in shown:
-        row.granter = granters.get(row.granted_by) if row.granted_by else None  # type: ignore[attr-defined]
-    return {
+    shown, window = window_of(request, rows, order_by=("full_name", "pk"))
+    names = {
         "rows": shown,
         "window": window,
         "q": query,
-        "ended": ended,
-        "without_role": queries.users_visible_to(actor)
-        .filter(is_active=True)
-        .exclude(pk__in=queries.not_ended().values("user"))
-        .order_by("full_name")[:ROWS],
-        "counts": _counts(),
-        "now": clock.now(),
+        "filters": filters,
+        "narrowed": bool(query) or any(chosen.values()),
+        "overview": queries.overview(actor),
+        "may_manage": actor.may(Permission.MANAGE_PEOPLE),
     }
+    return render_page(request, "accounts/everybody.html", names)
 
 
-def _counts() -> dict[str, int]:
-    return {
-        "people": User.objects.filter(is_active=True).count(),
-        "teams": Team.objects.count(),
-        "service_accounts": ServiceAccount.objects.filter(is_active=True).count(),
-    }
+def _held_now() -> Q:
+    now = clock.now()
+    return Q(memberships__starts_at__lte=now) & (
+        Q(memberships__ends_at__isnull=True) | Q(memberships__ends_at__gt=now)
+    )
 
 
 @never_cache
@@ -157,6 +117,7 @@ def _draw_person(request: HttpRequest, found: User, form: ReasonForm, status: in
         "may_manage": actor.may(Permission.MANAGE_PEOPLE),
         "is_self": actor.person == found.pk,
         "now": clock.now(),
+        "soon": clock.now() + SOON,
     }
     for role in roles:
         role.granter = names["granters"].get(role.granted_by) if role.granted_by else None  # type: ignore[attr-defined]
@@ -187,6 +148,16 @@ def reactivate(request: HttpRequest, user: UUID) -> HttpResponseBase:
     return redirect_after_post(request, "accounts:person", found.pk)
 
 
+@page(Permission.MANAGE_PEOPLE)
+@require_POST
+def end_sessions(request: HttpRequest, user: UUID) -> HttpResponseBase:
+    """Sign a person out in every browser."""
+    actor = actor_of_request(request)
+    found = actions.end_sessions(user=access.get_user(actor, user), actor=actor)
+    messages.info(request, f"{found} is signed out everywhere. Tokens are revoked one by one.")
+    return redirect_after_post(request, "accounts:person", found.pk)
+
+
 @never_cache
 @page(Permission.MANAGE_PEOPLE)
 @require_POST
@@ -204,21 +175,6 @@ def _show_password(request: HttpRequest, user: User, password: str) -> HttpRespo
         "sign_in_url": request.build_absolute_uri(reverse("accounts:sign-in")),
     }
     return render_page(request, "accounts/password_once.html", names, status=201)
-
-
-@page(Permission.MANAGE_PEOPLE)
-@require_http_methods(["GET", "HEAD", "POST"])
-def end_role(request: HttpRequest, membership: UUID) -> HttpResponseBase:
-    """End a role now, with a reason."""
-    actor = actor_of_request(request)
-    found = access.get_membership(actor, membership)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid():
-        actions.end_role(membership=found, reason=form.cleaned_data["reason"], actor=actor)
-        messages.info(request, f"{found.user} is no longer {found}.")
-        return redirect_after_post(request, "accounts:person", found.user_id)
-    names = {"membership": found, "form": form}
-    return render_page(request, "accounts/role_end.html", names, status=422 if form.is_bound else 200)
 
 
 @page(READ_OR_MANAGE)
@@ -240,18 +196,14 @@ def teams(request: HttpRequest) -> HttpResponseBase:
             else:
                 messages.info(request, f"The team {team} is added. Grant people roles in it.")
                 return redirect_after_post(request, "accounts:teams")
-    now = clock.now()
-    held = Q(memberships__starts_at__lte=now) & (
-        Q(memberships__ends_at__isnull=True) | Q(memberships__ends_at__gt=now)
-    )
     rows = queries.teams_visible_to(actor).annotate(
-        people=Count("memberships__user", filter=held, distinct=True),
+        people=Count("memberships__user", filter=_held_now(), distinct=True),
         machines=Count("service_accounts", filter=Q(service_accounts__is_active=True), distinct=True),
     )
     names = {
         "rows": rows.order_by("name"),
+        "overview": queries.overview(actor),
         "form": form,
         "may_manage": actor.may(Permission.MANAGE_PEOPLE),
-        "counts": _counts(),
     }
     return render_page(request, "accounts/teams.html", names, status=status)

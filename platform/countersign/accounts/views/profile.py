@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import logout, update_session_auth_hash
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from countersign import clock
 from countersign.accounts import access, actions, queries
 from countersign.accounts.forms import AppearanceForm, PasswordForm, TokenForm, take_errors
-from countersign.accounts.models import ServiceAccount, User
+from countersign.accounts.models import SOON, ServiceAccount, User
 from countersign.accounts.reauthentication import confirm_any_password
 from countersign.errors import CountersignError, Refused
 from countersign.web.context import DENSITIES, DENSITY_COOKIE, THEME_COOKIE, THEMES
@@ -89,6 +89,7 @@ def _draw(
         "token_form": form,
         "appearance_form": AppearanceForm(initial=look),
         "now": clock.now(),
+        "soon": clock.now() + SOON,
     }
     return render_page(request, TEMPLATE, names, status=status)
 
@@ -136,6 +137,15 @@ def password(request: HttpRequest) -> HttpResponseBase:
                     messages.info(request, "Your password is changed. Sessions in other browsers have ended.")
                     return redirect_after_post(request, "accounts:profile")
     return render_page(request, "accounts/password.html", {"form": form, "person": user}, status=status)
+
+
+@page(None)
+@require_POST
+def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
+    """End one's sessions in every browser, this one too."""
+    actions.end_sessions(user=_myself(request), actor=actor_of_request(request))
+    logout(request)
+    return redirect_after_post(request, "accounts:sign-in")
 
 
 @page(None)
