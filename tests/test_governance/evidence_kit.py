@@ -298,11 +298,12 @@ def make_evidence(
     *,
     actor: Actor,
     isolation: int = 2,
+    measures: dict[str, Any] | None = None,
     **measuring: Any,
 ) -> Evaluation:
-    """An evaluation that succeeded, by the product's own actions."""
+    """An evaluation that succeeded, by the product's own actions; of `measures`, or measured here."""
     evaluation = request_evaluation(version=version, dataset_version=data, actor=actor)
-    results = results_of(evaluation, _measured(**measuring))
+    results = results_of(evaluation, measures or _measured(**measuring))
     circumstances = CIRCUMSTANCES | {
         "evaluation": evaluation.number,
         "rows": results["n"],

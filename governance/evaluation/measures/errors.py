@@ -147,9 +147,9 @@ def _one_minus_ratio(actual: FloatArray, losses: FloatArray, *, value: Callable[
     """1 - mean loss / variance of the target, with the delta method on the logarithm of the ratio (Serfling
     1980, section 3.1).
 
-    A ratio of two means has the influence (loss - ratio * squared deviation) / variance of each row; that
-    the target's mean is estimated as well vanishes to first order. On the logarithm the interval can never
-    pass 1, and it is skewed as the sampling distribution of R squared is.
+    The logarithm of a ratio of two means has the influence loss / mean loss - squared deviation / variance of
+    each row; that the target's mean is estimated as well vanishes to first order. On the logarithm the
+    interval can never pass 1, and it is skewed as the sampling distribution of R squared is.
     """
     n, method = len(actual), "delta method, log ratio"
     if n < 2:
@@ -161,7 +161,7 @@ def _one_minus_ratio(actual: FloatArray, losses: FloatArray, *, value: Callable[
     ratio = 1 - point
     if ratio <= NO_SPREAD:
         return Estimate(point, None, None, "no interval, no variance is left unexplained", n)
-    error = standard_error((losses - ratio * deviations) / (float(deviations.mean()) * ratio))
+    error = standard_error(losses / losses.mean() - deviations / deviations.mean())
     if error == 0:
         return Estimate(point, None, None, SAME_ERROR, n)
     reach = float(np.exp(student_t(n) * error))

@@ -6,8 +6,9 @@ import numpy as np
 
 from governance.evaluation.measures.estimate import FloatArray, IntArray
 
-#: Squares of larger numbers leave what float64 can hold.
-MOST = 1e100
+#: Squares and quotients of larger and smaller numbers leave what float64 can hold.
+MOST = 1e70
+LEAST = 1e-70
 
 
 def checked_labels(labels: Any) -> IntArray:
@@ -38,7 +39,8 @@ def checked_scores(scores: Any, *, rows: int, name: str = "scores") -> FloatArra
 
 
 def checked_numbers(values: Any, *, name: str, rows: int | None = None) -> FloatArray:
-    """Numbers as float64. ValueError unless there is at least one, all are finite, and there are `rows`."""
+    """Numbers as float64, those below 1e-70 as 0. ValueError unless there is at least one, all are finite, and
+    there are `rows`."""
     column = _column(values, name)
     if len(column) == 0:
         raise ValueError(f"{name} has no rows; give at least one.")
@@ -50,7 +52,8 @@ def checked_numbers(values: Any, *, name: str, rows: int | None = None) -> Float
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name} holds missing or infinite values; every row needs a number.")
     if np.abs(numbers).max() > MOST:
-        raise ValueError(f"{name} holds numbers beyond 1e+100, whose squares cannot be added up.")
+        raise ValueError(f"{name} holds numbers beyond 1e+70, whose squares cannot be added up.")
+    numbers[np.abs(numbers) < LEAST] = 0.0
     return numbers
 
 
