@@ -5,17 +5,19 @@ A worker claims a job by a conditional UPDATE that writes a fresh claim; whoever
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
-from django.db.models import F
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Q
+from psycopg.errors import DiskFull
 
 from countersign import clock, refusals
 from countersign.actors import Actor, resolve
@@ -27,6 +29,17 @@ from countersign.jobs.models import Job, JobState
 log = structlog.get_logger(__name__)
 
 RESEND_SECONDS = 15
+
+_UNEXPECTED = "Countersign itself failed here. Tell the operator the reference {}; the log has the rest."
+
+
+def _no_room(what: str) -> JobFailed:
+    """A full disk, in words a person can pass on."""
+    return JobFailed(
+        "no_room",
+        f"The {what} is full, so the result could not be kept. Nothing was half-written. Ask an administrator to "
+        "make room, then run it again.",
+    )
 
 
 def actor_of(job: Job) -> Actor:
@@ -54,10 +67,22 @@ def actor_for(leaf: dict[str, Any]) -> Actor:
     )
 
 
+def _due(now: datetime) -> Q:
+    """Jobs whose time has come; also those that were made or ran in what is the future now that the clock was moved
+    back."""
+    return Q(run_after__lte=now) | Q(created_at__gt=now) | Q(heartbeat_at__gt=now)
+
+
+def _silent(now: datetime) -> Q:
+    """Jobs whose worker gave no sign within the lease, by this clock or by one that was moved back since."""
+    lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    return Q(heartbeat_at__lt=now - lease) | Q(heartbeat_at__gt=now + lease)
+
+
 def claim(job_id: UUID) -> Job | None:
     """Take a due, queued job; None when it is not there to take."""
     now = clock.now()
-    taken = Job.objects.filter(id=job_id, state=JobState.QUEUED, run_after__lte=now).update(
+    taken = Job.objects.filter(_due(now), id=job_id, state=JobState.QUEUED).update(
         state=JobState.RUNNING,
         claim=uuid4(),
         worker=f"{socket.gethostname()}:{os.getpid()}",
@@ -130,12 +155,19 @@ def run(job_id: UUID) -> None:
         _end(job, actor, JobFailed(refusal.code, refusal.message), JobState.FAILED)
     except CountersignError as error:
         _end(job, actor, JobFailed(error.code, error.message), JobState.FAILED)
-    except Exception:
-        log.exception("job.crashed")
-        message = (
-            f"Countersign itself failed here. Tell the operator the reference {job.id}; the log has the rest."
-        )
-        _end(job, actor, JobFailed("unexpected", message), JobState.FAILED)
+    except (OperationalError, InterfaceError) as error:
+        connection.close()
+        if isinstance(error.__cause__, DiskFull):
+            _end(job, actor, _no_room("disk of the database"), JobState.FAILED)
+        else:  # the job stays ours until its lease ends; then the sweeper gives it another attempt
+            log.warning("job.database_lost", error=type(error.__cause__ or error).__name__)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.warning("job.disk_full", error=str(error))
+            _end(job, actor, _no_room("disk of the worker"), JobState.FAILED)
+        else:
+            log.exception("job.crashed")
+            _end(job, actor, JobFailed("unexpected", _UNEXPECTED.format(job.id)), JobState.FAILED)
     finally:
         if heartbeat is not None:
             heartbeat.stop()
@@ -184,8 +216,7 @@ def sweep() -> dict[str, int]:
     """Send again what the broker lost and take back jobs whose worker went silent. Counts by what was done."""
     now = clock.now()
     counts = {"sent": 0, "taken_back": 0, "ended": 0}
-    silent_since = now - timedelta(seconds=settings.JOB_LEASE_SECONDS)
-    for job in Job.objects.filter(state=JobState.RUNNING, heartbeat_at__lt=silent_since)[:200]:
+    for job in Job.objects.filter(_silent(now), state=JobState.RUNNING)[:200]:
         if job.cancel_requested:
             _end(job, Actor.system(f"job:{job.id}"), JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
             counts["ended"] += 1
@@ -197,7 +228,7 @@ def sweep() -> dict[str, int]:
             counts["ended"] += 1
         else:
             counts["taken_back"] += Job.objects.filter(
-                id=job.id, claim=job.claim, state=JobState.RUNNING, heartbeat_at__lt=silent_since
+                _silent(now), id=job.id, claim=job.claim, state=JobState.RUNNING
             ).update(
                 state=JobState.QUEUED,
                 claim=None,
@@ -206,8 +237,9 @@ def sweep() -> dict[str, int]:
                 message="Its worker was lost; waiting for another",
             )
     lost_since = now - timedelta(seconds=RESEND_SECONDS)
-    due = Job.objects.filter(state=JobState.QUEUED, run_after__lte=now).order_by("run_after")
-    for job in (due.filter(sent_at__isnull=True) | due.filter(sent_at__lt=lost_since))[:200]:
+    due = Job.objects.filter(_due(now), state=JobState.QUEUED).order_by("run_after")
+    lost = Q(sent_at__isnull=True) | Q(sent_at__lt=lost_since) | Q(sent_at__gt=now)
+    for job in due.filter(lost)[:200]:
         actions.send(job.id, job.queue)
         counts["sent"] += 1
     return counts
