@@ -14,6 +14,7 @@ from countersign.errors import Conflict, Invalid, Refused
 from countersign.jobs.actions import enqueue
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
+from governance.environments.models import Environment
 from governance.export.models import AuditExport, ExportState
 from governance.export.verbs import EXPORT_CANCELLED, EXPORT_FAILED, EXPORT_REQUESTED, EXPORT_WRITTEN
 from governance.numbers import next_number
@@ -28,21 +29,23 @@ REASON_LIMIT = 2_000
 def request_export(
     *,
     model: RegisteredModel | None = None,
+    environment: Environment | None = None,
     period_start: datetime | None = None,
     period_end: datetime | None = None,
     reason: str,
     actor: Actor,
 ) -> AuditExport:
-    """Ask for a bundle about one model, or about everything recorded from `period_start` up to, not
-    including, `period_end`; a period that has not ended yet ends now. Owners may take their own models
-    away, compliance and auditors everything. The reason is printed on the cover and kept in the ledger.
+    """Ask for a bundle about one model, about one environment with the models that were live there or asked to be,
+    or about everything recorded from `period_start` up to, not including, `period_end`; a period that has not
+    ended yet ends now. Owners may take their own models away, compliance and auditors everything. The reason is
+    printed on the cover and kept in the ledger.
 
-    Raises Refused, Invalid (neither or both scopes; a period that ends before it begins; no reason)."""
+    Raises Refused, Invalid (no scope or more than one; a period that ends before it begins; no reason)."""
     _require(actor, model)
     now = clock.now()
     if period_end is not None:
         period_end = min(period_end, now)
-    problems = _scope_problems(model, period_start, period_end)
+    problems = _scope_problems(model, environment, period_start, period_end)
     reason = checked_text(reason, field="reason", limit=REASON_LIMIT)
     if not reason:
         problems["reason"] = ["Say why you take it away; it is printed on the cover."]
@@ -51,6 +54,7 @@ def request_export(
     export = AuditExport(
         number=next_number("audit_export"),
         model=model,
+        environment=environment,
         period_start=period_start,
         period_end=period_end,
         reason=reason,
@@ -128,14 +132,16 @@ def _require(actor: Actor, model: RegisteredModel | None) -> None:
 
 
 def _scope_problems(
-    model: RegisteredModel | None, start: datetime | None, end: datetime | None
+    model: RegisteredModel | None, environment: Environment | None, start: datetime | None, end: datetime | None
 ) -> dict[str, list[str]]:
-    if model is not None and start is None and end is None:
+    of_period = start is not None or end is not None
+    if [model is not None, environment is not None, of_period].count(True) > 1:
+        named = "model" if model is not None else "environment"
+        return {named: ["Choose one model, one environment or a period, not two of them."]}
+    if model is not None or environment is not None:
         return {}
-    if model is not None:
-        return {"model": ["Choose one model or a period, not both."]}
     if start is None or end is None:
-        return {"period_start": ["Choose a model, or both ends of a period."]}
+        return {"period_start": ["Choose a model, an environment, or both ends of a period."]}
     if start >= end:
         return {
             "period_start": [

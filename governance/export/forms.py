@@ -11,22 +11,27 @@ from countersign.actors import Actor
 from countersign.permissions import Permission
 from countersign.web import formats
 from countersign.web.fields import DayField, PageForm
+from governance.environments.queries import environments_in_order
 from governance.export.actions import REASON_LIMIT
 from registry.versions.models import RegisteredModel
 from registry.versions.queries import models_visible_to
 
-ONE_MODEL, PERIOD = "model", "period"
-_NEEDED = {ONE_MODEL: ("model",), PERIOD: ("period_start", "period_end")}
+ONE_MODEL, ONE_ENVIRONMENT, PERIOD = "model", "environment", "period"
+_NEEDED = {ONE_MODEL: ("model",), ONE_ENVIRONMENT: ("environment",), PERIOD: ("period_start", "period_end")}
 _DAY_MISSING = "Write a day, such as 30 Jun 2027."
 
 
 class ExportForm(PageForm):
-    """One model or a period of days, and why. Days are in UTC, both included."""
+    """One model, one environment or a period of days, and why. Days are in UTC, both included."""
 
     use_required_attribute = False
     scope = forms.ChoiceField(
         label="What it is about",
-        choices=[(ONE_MODEL, "One model"), (PERIOD, "Everything in a period")],
+        choices=[
+            (ONE_MODEL, "One model"),
+            (ONE_ENVIRONMENT, "One environment"),
+            (PERIOD, "Everything in a period"),
+        ],
         widget=forms.RadioSelect,
         initial=ONE_MODEL,
     )
@@ -35,6 +40,12 @@ class ExportForm(PageForm):
         label="Model",
         empty_label="choose a model",
         error_messages={"required": "Choose the model."},
+    )
+    environment = forms.ModelChoiceField(
+        environments_in_order(),
+        label="Environment",
+        empty_label="choose an environment",
+        error_messages={"required": "Choose the environment."},
     )
     period_start = DayField(label="From", error_messages={"required": _DAY_MISSING})
     period_end = DayField(
@@ -58,12 +69,12 @@ class ExportForm(PageForm):
         model.queryset = visible if teams is None else visible.filter(team__in=teams)
         scope.hints = {  # type: ignore[attr-defined]
             ONE_MODEL: "Its versions, evidence, cards, reviews and promotions, and every entry about them.",
+            ONE_ENVIRONMENT: "Every model that was live there, was promoted to it or reviewed for it, whole.",
             PERIOD: "Every entry of the period, whatever it is about.",
         }
         if teams is not None:
-            scope.refused = {  # type: ignore[attr-defined]
-                PERIOD: "For auditors and compliance officers, who see every team."
-            }
+            why = "For auditors and compliance officers, who see every team."
+            scope.refused = {ONE_ENVIRONMENT: why, PERIOD: why}  # type: ignore[attr-defined]
 
     def full_clean(self) -> None:
         """Only what the chosen scope needs must be there."""
@@ -88,6 +99,8 @@ class ExportForm(PageForm):
         asked: dict[str, Any] = {"reason": self.cleaned_data["reason"]}
         if self.cleaned_data["scope"] == ONE_MODEL:
             return asked | {"model": self.cleaned_data["model"]}
+        if self.cleaned_data["scope"] == ONE_ENVIRONMENT:
+            return asked | {"environment": self.cleaned_data["environment"]}
         return asked | {
             "period_start": _midnight(self.cleaned_data["period_start"]),
             "period_end": _midnight(self.cleaned_data["period_end"] + timedelta(days=1)),

@@ -37,24 +37,31 @@ SNAPSHOTS = 5
 STEP_BACK_SECONDS = 30.0
 
 
-@handler(EXPORT, title="Audit export", retryable=False)
+SEAL = "Sealing the ledger up to this moment"
+COLLECT = "Collecting entries and files"
+WRITE = "Writing and signing the bundle"
+CHECK = "Checking it with the offline verifier"
+KEEP = "Keeping the bundle"
+
+
+@handler(EXPORT, title="Audit export", retryable=False, plan=(SEAL, COLLECT, WRITE, CHECK, KEEP))
 def export(context: JobContext) -> dict[str, Any]:
     """Make one bundle. May run again after a lost worker: nothing is written before the end, and the end
     is one transaction."""
-    asked = AuditExport.objects.select_related("model").get(id=context.args["export"])
+    asked = AuditExport.objects.select_related("model", "environment").get(id=context.args["export"])
     if asked.state != ExportState.WAITING:
         return {"export": asked.number}
     vkey = str(VerifierKey.of(settings.EXPORT_ORIGIN, keys.export_key()))
     with _workplace(asked) as folder:
-        context.step("Sealing the ledger up to this moment", progress=0.02)
+        context.step(SEAL, progress=0.02)
         _publish(vkey, context)
         scope, files = _collected(asked, folder, vkey, context)
-        context.step("Writing and signing the bundle", f"{len(scope.indexes):,} entries", progress=0.7)
+        context.step(WRITE, f"{len(scope.indexes):,} entries", progress=0.7)
         path = folder / "bundle.zip"
         written = _write(path, scope, files)
-        context.step("Checking it with the offline verifier", progress=0.8)
+        context.step(CHECK, progress=0.8)
         verification = verify(path, vkey, context)
-        context.step("Keeping the bundle", f"{written.size:,} bytes", progress=0.95)
+        context.step(KEEP, f"{written.size:,} bytes", progress=0.95)
         with path.open("rb") as file:
             incoming = receive(
                 _checked(blocks_of(file), context),
@@ -108,7 +115,7 @@ def _collected(asked: AuditExport, folder: Path, vkey: str, context: JobContext)
     entries come faster than they are sealed, JobFailed where sealing is refused."""
     for attempt in range(SNAPSHOTS):
         _seal()
-        context.step("Collecting entries and files", progress=0.1)
+        context.step(COLLECT, progress=0.1)
         place = folder / f"files-{attempt}"
         place.mkdir()
         files = Files(place)

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from countersign.clock import stamp
 from countersign.ledger.models import Recorded
+from governance.environments.models import Environment
 from registry.versions.models import RegisteredModel
 
 
@@ -22,12 +23,13 @@ class ExportState(models.TextChoices):
 
 
 class AuditExport(Recorded):
-    """One export, by model or by period. `blob` is the bundle, `verification` what the offline verifier
+    """One export, by model, environment or period. `blob` is the bundle, `verification` what the offline verifier
     printed of it before it was handed out."""
 
     ledger_type: ClassVar[str] = "governance.audit_export"
     number = models.BigIntegerField(unique=True)
     model = models.ForeignKey(RegisteredModel, on_delete=models.RESTRICT, null=True, related_name="exports")
+    environment = models.ForeignKey(Environment, on_delete=models.RESTRICT, null=True, related_name="exports")
     period_start = models.DateTimeField(null=True)
     period_end = models.DateTimeField(null=True)
     reason = models.TextField()
@@ -48,9 +50,25 @@ class AuditExport(Recorded):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(
-                name="export_of_a_model_or_a_period",
-                condition=Q(model__isnull=False, period_start__isnull=True, period_end__isnull=True)
-                | Q(model__isnull=True, period_start__isnull=False, period_end__isnull=False),
+                name="export_of_one_scope",
+                condition=Q(
+                    model__isnull=False,
+                    environment__isnull=True,
+                    period_start__isnull=True,
+                    period_end__isnull=True,
+                )
+                | Q(
+                    model__isnull=True,
+                    environment__isnull=False,
+                    period_start__isnull=True,
+                    period_end__isnull=True,
+                )
+                | Q(
+                    model__isnull=True,
+                    environment__isnull=True,
+                    period_start__isnull=False,
+                    period_end__isnull=False,
+                ),
             ),
             models.CheckConstraint(
                 name="export_bundle_when_ready",
@@ -67,7 +85,7 @@ class AuditExport(Recorded):
         return f"audit export {self.number}"
 
     def ledger_state(self) -> dict[str, Any]:
-        return {
+        state = {
             "number": self.number,
             "model": str(self.model_id) if self.model_id else None,
             "period_start": stamp(self.period_start) if self.period_start else None,
@@ -78,3 +96,5 @@ class AuditExport(Recorded):
             "checkpoint_size": self.checkpoint_size,
             "signed_by": self.signed_by or None,
         }
+        # Entries from before an environment could be asked for do not name one.
+        return state | ({"environment": str(self.environment_id)} if self.environment_id else {})

@@ -10,19 +10,22 @@ from django.urls import reverse
 
 from countersign.jobs import subjects
 from countersign.jobs.subjects import SubjectLabel
-from countersign.ledger.presenters import Link, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
 from countersign.web.formats import instant, thousands
+from governance.environments.models import Environment
 from governance.export.models import AuditExport
-from registry.links import model as model_link
-from registry.versions.models import RegisteredModel
+from registry.versions.presenters import model_words
+
+_ENVIRONMENTS = Lookup(Environment.objects.in_bulk)
+_EXPORTS = Lookup(AuditExport.objects.only("number").in_bulk)
 
 
 def label_of(ref: UUID) -> SubjectLabel | None:
     """“Audit export 16”, with its page."""
-    number = AuditExport.objects.filter(id=ref).values_list("number", flat=True).first()
-    if number is None:
+    export = _EXPORTS.of(ref)
+    if export is None:
         return None
-    return SubjectLabel(f"Audit export {number}", reverse("governance:export", args=[number]))
+    return SubjectLabel(f"Audit export {export.number}", reverse("governance:export", args=[export.number]))
 
 
 subjects.register(AuditExport.ledger_type, label_of)
@@ -35,14 +38,13 @@ def _export(leaf: dict[str, Any]) -> Link:
 
 def _about(leaf: dict[str, Any]) -> str | Link:
     state = leaf["data"]["after"]
+    if state.get("environment"):
+        environment = _ENVIRONMENTS.of(state["environment"])
+        return f"the environment {environment}" if environment else "an environment"
     if state["model"] is None:
         start, end = (datetime.fromisoformat(state[name]) for name in ("period_start", "period_end"))
         return f"everything from {instant(start)} to {instant(end)}"
-    model = RegisteredModel.objects.filter(id=state["model"]).first()
-    if model is None:
-        return "a model"
-    page = model_link(model)
-    return Link(model.name, page) if page else model.name
+    return model_words(state["model"])
 
 
 @sentence("governance.audit_export.requested")

@@ -14,4 +14,5 @@ def exports_visible_to(actor: Actor) -> QuerySet[AuditExport]:
     export, all of them for who may export everything."""
     teams = actor.teams_with(Permission.EXPORT)
     condition = Q() if teams is None else Q(model__team__in=teams)
-    return AuditExport.objects.filter(condition).select_related("model", "job", "blob").order_by("-number")
+    joined = AuditExport.objects.select_related("model", "environment", "job", "blob")
+    return joined.filter(condition).order_by("-number")

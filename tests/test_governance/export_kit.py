@@ -268,12 +268,15 @@ def content_of(export: AuditExport) -> bytes:
 
 @dataclass(frozen=True)
 class Exported:
-    """The bundle about the model, the one about a period, what the verifier said of each, and facts to look for."""
+    """The bundles about the model, a period and the environment, what the verifier said of each, and facts to look
+    for."""
 
     model: bytes
     period: bytes
+    environment: bytes
     model_said: str
     period_said: str
+    environment_said: str
     keys: tuple[str, ...]
     facts: Mapping[str, Any]
 
@@ -295,18 +298,22 @@ class Exported:
 
 
 def export_everything() -> Exported:
-    """Build the world and take both bundles."""
+    """Build the world and take the three bundles."""
     world = build()
     by_model = take(model=world.model)
     by_period = take(period_start=world.began, period_end=clock.now() + timedelta(days=1))
+    by_environment = take(environment=world.environment)
     return Exported(
         model=content_of(by_model),
         period=content_of(by_period),
+        environment=content_of(by_environment),
         model_said=by_model.verification,
         period_said=by_period.verification,
+        environment_said=by_environment.verification,
         keys=verifier_keys(),
         facts={
             "model": str(world.model.id),
+            "environment": str(world.environment.id),
             "other": str(world.other.id),
             "versions": [str(one.id) for one in (world.first, world.second, world.third)],
             "token": world.token,

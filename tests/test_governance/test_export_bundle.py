@@ -122,6 +122,7 @@ def test_the_scope_says_who_asked_and_why(exported: Exported) -> None:
     assert scope["entries"]["total"] == scope["entries"]["about"] + scope["entries"]["pointed_to"]
     assert scope["about"] == {
         "model": exported.facts["model"],
+        "environment": None,
         "period_start": None,
         "period_end": None,
         "period_indexes": None,

@@ -16,21 +16,25 @@ CANNOT_BE_PROVEN = (
     "That another auditor was shown the same log, unless you compare checkpoints or share a witness.",
     "That a verify.py handed over together with the bundle is honest: use your own copy.",
     "That erased values are gone from backups, or from bundles handed out before.",
-    "In a bundle about one model: that the log holds no further entries about it. A bundle about a period shows "
+    "In a bundle about one model or one environment: that the log holds no further entries about it. A bundle about a period shows "
     "that it holds every entry of the period.",
     "That report.html says what the files say: it is a reading of them, the files decide.",
 )
 """What no bundle shows; docs/audit-bundle.md lists the same."""
 
 
+def _what(scope: dict[str, Any]) -> str:
+    about = scope["about"]
+    if about["model"]:
+        return f"the model “{scope['models'][0]['name']}”"
+    if about["environment"]:
+        return "one environment, and every model that was live there or asked to be"
+    return f"everything recorded from {about['period_start']} up to {about['period_end']}"
+
+
 def readme(scope: dict[str, Any], keys: dict[str, Any]) -> str:
     """The text, for somebody who has never seen such a bundle."""
-    about = scope["about"]
-    what = (
-        f"the model “{scope['models'][0]['name']}”"
-        if about["model"]
-        else f"everything recorded from {about['period_start']} up to {about['period_end']}"
-    )
+    what = _what(scope)
     cannot = "\n".join(
         fill(sentence, WIDTH, initial_indent="- ", subsequent_indent="  ") for sentence in CANNOT_BE_PROVEN
     )

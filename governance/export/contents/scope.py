@@ -1,6 +1,6 @@
 """Which entries and which things an export is about.
 
-A bundle about a model, or about a period, also carries every entry its things point to: policies, role
+A bundle about a model, an environment or a period also carries every entry its things point to: policies, role
 grants, datasets, people, environments. Without them nobody could say which rules applied and whether the
 signer was entitled.
 """
@@ -169,6 +169,9 @@ def collect(export: AuditExport, check: Check) -> Scope:
         for kind, refs in walk.about.items():
             walk.pointed_to[kind] |= refs
     models, versions = _things(export, walk.about)
+    if export.environment is not None:
+        walk.take(leaves_about([Environment.ledger_type], [export.environment.id]))
+        walk.pointed_to[Policy.ledger_type] |= _ids(Policy, Q(environment=export.environment), "id")
     walk.take(_owned(models, versions))
     walk.take(leaves_about([AuditExport.ledger_type], [export.id]))
     about = len(walk.indexes)
@@ -210,10 +213,17 @@ def _period_indexes(start: str, end: str, size: int) -> tuple[int, int]:
 
 
 def _things(export: AuditExport, touched: Subjects) -> tuple[list[RegisteredModel], list[ModelVersion]]:
-    """The models and versions whose whole story is told: the model's, or those that were touched or live
-    in the period."""
+    """The models and versions whose whole story is told: the model's; those of every model that was live in the
+    environment, promoted to it or reviewed for it; or those that were touched or live in the period."""
     if export.model is not None:
         return [export.model], _rows(ModelVersion, Q(model=export.model), "model__team", "run", "parent")
+    if export.environment is not None:
+        there = Q(environment=export.environment)
+        asked = _ids(Review, there, "version__model") | _ids(Promotion, there, "version__model")
+        of_them = Q(model__in=asked)
+        return _rows(RegisteredModel, Q(id__in=asked), "team"), _rows(
+            ModelVersion, of_them, "model__team", "run", "parent"
+        )
     versions = set(touched[ModelVersion.ledger_type])
     models = set(touched[RegisteredModel.ledger_type])
     for kind, path in OF_VERSION.items():

@@ -99,6 +99,7 @@ def scope_document(scope: Scope, *, made_at: str, release: str, origin: str) -> 
         },
         "about": {
             "model": asked.after["model"],
+            "environment": asked.after.get("environment"),
             "period_start": asked.after["period_start"],
             "period_end": asked.after["period_end"],
             "period_indexes": list(scope.period_indexes) if scope.period_indexes else None,

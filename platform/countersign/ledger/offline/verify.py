@@ -444,8 +444,8 @@ def check_scope(files: Files, read: Reader) -> str:
     asked = entries.by_id.get(scope["export"]["entry"])
     if asked is None or asked.verb != "governance.audit_export.requested":
         raise Bad(f"{SCOPE}: no entry tells that this export was asked for")
-    about = {name: asked.after[name] for name in ("model", "period_start", "period_end")}
-    same(SCOPE, "what it is about", {name: scope["about"][name] for name in about}, about)
+    about = {name: asked.after.get(name) for name in ("model", "environment", "period_start", "period_end")}
+    same(SCOPE, "what it is about", {name: scope["about"].get(name) for name in about}, about)
     same(SCOPE, "who asked", scope["export"]["requested_by"], asked.actor)
     same(SCOPE, "the number", scope["export"]["number"], asked.after["number"])
     check_listed(read)
@@ -467,11 +467,17 @@ def check_scope(files: Files, read: Reader) -> str:
 
 
 def check_listed(read: Reader) -> None:
-    """No version of the model, no review of a version that entries tell of is kept quiet. Raises Bad."""
+    """No version of a model the bundle is about, no version promoted to or reviewed for an environment it is about,
+    no review of a version that entries tell of is kept quiet. Raises Bad."""
     versions = {version["id"] for version in read.versions}
     reviews = {review["id"] for review in read.scope["reviews"]}
-    told = read.entries.of("registry.model_version", "model", read.scope["about"]["model"])
-    if missing := {entry.subject[1] for entry in told} - versions:
+    model, environment = read.scope["about"]["model"], read.scope["about"].get("environment")
+    whole = [model] if model else [one["id"] for one in read.scope["models"]] if environment else []
+    expected = {e.subject[1] for one in whole for e in read.entries.of("registry.model_version", "model", one)}
+    if environment:
+        for kind in ("governance.promotion", "governance.review"):
+            expected |= {e.after["version"] for e in read.entries.of(kind, "environment", environment)}
+    if missing := expected - versions:
         raise Bad(f"{SCOPE}: entries tell of version {min(missing)}, which is not listed")
     for version in versions:
         told = read.entries.of("governance.review", "version", version)
@@ -482,6 +488,9 @@ def check_listed(read: Reader) -> None:
 def check_period(files: Files, read: Reader) -> str:
     """A period is whole: every index from its first to its last entry is here, the neighbours lie outside."""
     about = read.scope["about"]
+    if about.get("environment"):
+        count = f"one environment and the {len(read.scope['models'])} models that were live there or asked to be"
+        return f"scope: {count}; whether the log holds more entries about it than these cannot be shown"
     if about["period_start"] is None:
         return "scope: one model; whether the log holds more entries about it than these cannot be shown"
     first, last = about["period_indexes"]
