@@ -133,8 +133,8 @@ def _narrow_gate(models: QuerySet[RegisteredModel], value: str) -> QuerySet[Regi
 TIER = Sort("tier", _by_tier, "by tier, lowest first", "by tier, highest first", falls=True, leads=True)
 register("models", Column("Tier", 10, _tier_cells, sort=TIER, absent="none set"))
 register("models", Column("In production", 30, _live_cells, absent="none"))
-register("models", Column("Gate, newest version", 50, _gate_cells))
-register("models", Column("Card", 60, _card_cells, numeric=True))
+register("models", Column("Gate, newest version", 60, _gate_cells, absent="no version"))
+register("models", Column("Card", 50, _card_cells, numeric=True, absent="none"))
 
 listing.register_search("purpose", lambda text: Q(profile__purpose__icontains=text))
 listing.register_filter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,13 +11,18 @@ from django.urls import reverse
 from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
-from governance.evaluation.queries import evaluations_of, latest_evidence, newest_evaluation
+from governance.evaluation import regression_tables, tables
+from governance.evaluation.models import Evaluation
+from governance.evaluation.queries import evaluations_of, latest_evidence, newest_evaluation, runs_like
+from governance.evaluation.suites import SUITES
 from governance.evaluation.tables import measure_rows
 from governance.evaluation.views import WEAK_ISOLATION, address
-from governance.evaluation.yardstick import yardstick_of
+from governance.evaluation.yardstick import Yardstick, yardstick_of
 from registry.versions.models import ModelVersion
+from registry.versions.tasks import Task
 
 DRAWING_WIDTH = 150
+GROUPS_SHOWN = 5
 
 
 def tab(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
@@ -47,7 +52,38 @@ def evidence(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
             "isolation_level": level,
             "weak": level < WEAK_ISOLATION,
         }
+        context |= _groups(counting, yardstick)
     return context
+
+
+def _groups(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
+    """The groups that come off worst, by the measure that the page of the evidence sorts them by."""
+    regression = SUITES[evaluation.suite].task is Task.REGRESSION
+    rows: Sequence[Any]
+    if regression:
+        rows = regression_tables.group_rows(evaluation, yardstick, width=DRAWING_WIDTH)
+    else:
+        rows = tables.group_rows(evaluation, yardstick, width=DRAWING_WIDTH)
+    return {
+        "groups": rows[:GROUPS_SHOWN],
+        "group_count": len(rows),
+        "group_measure": "Mean absolute error" if regression else "ROC AUC",
+    }
+
+
+def checks(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | None:
+    """What running the version showed beside its measures: scan, isolation, the same results again."""
+    counting = latest_evidence(version)
+    if counting is None:
+        return None
+    same = list(runs_like(counting).values_list("results_digest", flat=True))
+    return {
+        "scan": counting.results_document.get("scan") or {},
+        "isolation": counting.circumstances_document.get("isolation") or {},
+        "reruns": len(same),
+        "identical": sum(digest == counting.results_digest for digest in same),
+        "evidence_url": address(counting, version),
+    }
 
 
 register(
@@ -57,4 +93,8 @@ register(
 register(
     page="registry.version",
     panel=Panel("evidence", 30, "main", "governance/evaluation/panel.html", evidence),
+)
+register(
+    page="registry.version",
+    panel=Panel("checks", 30, "aside", "governance/evaluation/checks.html", checks),
 )
