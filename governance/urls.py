@@ -8,6 +8,7 @@ from governance.policies import urls as policies
 from governance.profiles import urls as profiles
 from governance.promotion import urls as promotion
 from governance.reviews import urls as reviews
+from governance.rights import urls as rights
 
 app_name = "governance"
 urlpatterns = [
@@ -19,4 +20,5 @@ urlpatterns = [
     *profiles.urlpatterns,
     *promotion.urlpatterns,
     *reviews.urlpatterns,
+    *rights.urlpatterns,
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from countersign.web.fields import PageForm
+from countersign.web.fields import DayField, PageForm
 from governance.reviews.forms import Opted, spoken
 
 
@@ -16,6 +16,14 @@ class PromoteForm(PageForm):
 
     reason = spoken("Reason", "Why it goes live. Stands in the ledger beside your name.")
     expected_live = forms.IntegerField(widget=forms.HiddenInput, min_value=0, required=False)
+
+
+class DayForm(PageForm):
+    """The day whose end is asked about."""
+
+    on = DayField(
+        label="What was live on", help_text="A day (UTC), such as 3 Mar 2026: as it stood at its end."
+    )
 
 
 class RollbackForm(PageForm):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,7 +14,9 @@ from django.utils.safestring import SafeString
 from countersign.actors import Actor
 from countersign.web.formats import day
 from countersign.web.marks import drawn_tally
-from governance.promotion.models import LivePeriod
+from governance.environments.models import Environment
+from governance.environments.queries import environments_in_order
+from governance.promotion.models import LivePeriod, Promotion
 from governance.reviews.figures import state_of, tally_of
 from governance.reviews.models import Review, ReviewState
 from governance.reviews.queries import Standing, standings_of, with_their_rows
@@ -83,6 +86,34 @@ def live_now(actor: Actor) -> list[Live]:
     """What is live now among the models the actor may see, what needs eyes first, in a fixed number of queries."""
     periods = LivePeriod.objects.filter(during__upper_inf=True, model__in=models_visible_to(actor))
     return sorted(_with_standings(periods), key=_first_to_look_at)
+
+
+def tally_of_promotion(promotion: Promotion, size: str = "md") -> SafeString:
+    """The tally of what was signed when it was promoted: whole; without a review, the fingerprint alone."""
+    if not promotion.subject_digest:
+        return drawn_tally(promotion.version.digest, size=size)
+    return drawn_tally(promotion.subject_digest, signed=1, required=1, size=size)
+
+
+def end_of(day: date) -> datetime:
+    """The first instant after the day, in UTC."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def live_at(actor: Actor, instant: datetime) -> list[tuple[Environment, list[LivePeriod]]]:
+    """What was live just before an instant in each environment, production first, among the models the actor may
+    see; with the promotion and the review behind it."""
+    periods = (
+        LivePeriod.objects.filter(
+            during__contains=instant - timedelta(microseconds=1), model__in=models_visible_to(actor)
+        )
+        .select_related("version__model", "promotion__review", "environment")
+        .order_by("version__model__name")
+    )
+    found: dict[UUID, list[LivePeriod]] = {}
+    for period in periods:
+        found.setdefault(period.environment_id, []).append(period)
+    return [(place, found.get(place.id, [])) for place in environments_in_order().reverse()]
 
 
 def live_of(models: Iterable[RegisteredModel]) -> list[Live]:

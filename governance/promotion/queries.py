@@ -64,6 +64,12 @@ def promotions_visible_to(actor: Actor) -> QuerySet[Promotion]:
     )
 
 
+def with_their_periods(promotions: Sequence[Promotion]) -> list[tuple[Promotion, LivePeriod]]:
+    """Promotions with the period in which each made its version live, in one query."""
+    periods = {one.promotion_id: one for one in LivePeriod.objects.filter(promotion__in=promotions)}
+    return [(one, periods[one.pk]) for one in promotions]
+
+
 def gate_of(*, version: ModelVersion, environment: Environment) -> Gate:
     """Whether the version may become live there, with every reason why not: policy requirements first, then what
     is missing of the review. Reads only; `promote` asks it again under its locks.

@@ -1,4 +1,4 @@
-"""Pages of promotion: what is live where, promoting a version, rolling back."""
+"""What is live where, now and on a day, and rolling back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
-from countersign import refusals
+from countersign import clock, refusals
 from countersign.actors import Actor
 from countersign.errors import Conflict, Invalid, Refused
 from countersign.permissions import Permission
@@ -21,25 +21,23 @@ from countersign.web.paging import window_of
 from countersign.web.render import redirect_after_post, render_page
 from governance.environments.models import Environment
 from governance.environments.queries import environment_of, environments_in_order
-from governance.promotion.actions import promote, roll_back
-from governance.promotion.forms import PromoteForm, RollbackForm
-from governance.promotion.live import Live, live_now
+from governance.promotion.actions import roll_back
+from governance.promotion.forms import DayForm, RollbackForm
+from governance.promotion.live import Live, end_of, live_at, live_now
 from governance.promotion.models import LivePeriod
 from governance.promotion.queries import (
-    gate_of,
-    gate_title,
     live_in,
-    promoter_verdict,
     promotions_visible_to,
     rollback_verdict,
+    with_their_periods,
 )
 from governance.reviews.forms import take_errors
 from registry.versions.access import get_model, get_version
 from registry.versions.models import RegisteredModel
 
-HISTORY_SHOWN = 20
+HISTORY_SHOWN = 10
 CANDIDATES = 5
-PROMOTE = "governance/promotion/promote.html"
+ENVIRONMENTS = "governance/promotion/environments.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,28 @@ class Here:
 @page(Permission.SEE)
 @require_safe
 def environments(request: HttpRequest) -> HttpResponse:
-    """What is live where. `?roll_back=` names a model and `?in=` an environment: the form to go back."""
+    """What is live where. `?roll_back=` names a model and `?in=` an environment: the form to go back; `?on=` a day:
+    what was live when it ended."""
     actor = actor_of_request(request)
+    if request.GET.get("on"):
+        return _on_a_day(request)
     back: dict[str, Any] = {}
     if wanted := request.GET.get("roll_back", ""):
         back = _back(actor, get_model(actor, wanted), environment_of(request.GET.get("in", "")))
-    return render_page(request, "governance/promotion/environments.html", _environments(request, back))
+    return render_page(request, ENVIRONMENTS, _environments(request, back))
+
+
+def _on_a_day(request: HttpRequest) -> HttpResponse:
+    """What was live at the end of a day (UTC), and by whose decision."""
+    actor, form = actor_of_request(request), DayForm(request.GET)
+    day = form.cleaned_data["on"] if form.is_valid() else None
+    names = {
+        "form": form,
+        "day": day,
+        "over": day is not None and day < clock.now().date(),
+        "places": live_at(actor, end_of(day)) if day else [],
+    }
+    return render_page(request, "governance/promotion/on_a_day.html", names, status=200 if day else 422)
 
 
 def _environments(request: HttpRequest, back: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +94,7 @@ def _environments(request: HttpRequest, back: dict[str, Any]) -> dict[str, Any]:
             )
             for place in reversed(here.values())
         ],
-        "history": history,
+        "history": with_their_periods(history),
         "window": window,
         "back": back,
     }
@@ -176,64 +190,5 @@ def rollback(request: HttpRequest, name: str, slug: str) -> HttpResponseBase:
                 request,
                 f"Version {promotion.version.number} of {model} is live in {environment.name} again.",
             )
-            return redirect_after_post(request, "governance:environments")
-    return render_page(
-        request, "governance/promotion/environments.html", _environments(request, back), status=status
-    )
-
-
-@page(Permission.SEE)
-@require_http_methods(["GET", "HEAD", "POST"])
-def promotion(request: HttpRequest, name: str, number: int, slug: str) -> HttpResponseBase:
-    """Make a version live in an environment: what becomes live, what it replaces, and the gate's answer."""
-    actor = actor_of_request(request)
-    version = get_version(actor, name, number)
-    environment = environment_of(slug)
-    form = PromoteForm(request.POST if request.method == "POST" else None)
-    status, moved, kept = 200, "", ""
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            given = form.cleaned_data
-            try:
-                promote(
-                    version=version,
-                    environment=environment,
-                    reason=given["reason"],
-                    expected_live=given["expected_live"],
-                    actor=actor,
-                )
-            except Invalid as error:
-                take_errors(form, error)
-            except Conflict as error:
-                status, moved, kept = error.status, error.message, given["reason"]
-            except Refused as error:
-                refusals.record(actor, error.verdict, attempted=f"promote {version} to {environment.slug}")
-                status, kept = error.status, given["reason"]
-                moved = "The gate refuses now; its reasons stand below."
-            else:
-                messages.success(request, f"{version} is live in {environment.name}.")
-                return redirect_after_post(request, "registry:version", version.model.name, version.number)
-    current = live_in(environment, version.model)
-    gate = gate_of(version=version, environment=environment)
-    allowed = actor.may(Permission.PROMOTE, version.model.team_id)
-    promoter = promoter_verdict(gate, actor)
-    if not form.is_bound or moved:
-        live = current.version.number if current else 0
-        form = PromoteForm(initial={"expected_live": live, "reason": kept})
-    context = {
-        "version": version,
-        "model": version.model,
-        "environment": environment,
-        "current": current,
-        "is_live": current is not None and current.version_id == version.id,
-        "gate": gate,
-        "title": gate_title(gate, environment),
-        "standing": gate.standing,
-        "form": form,
-        "moved": moved,
-        "kept": kept,
-        "why_not": [*allowed.reasons, *promoter.reasons],
-        "open": bool(gate.verdict) and bool(allowed) and bool(promoter),
-    }
-    return render_page(request, PROMOTE, context, status=status)
+            return redirect_after_post(request, "governance:promotion", promotion.number)
+    return render_page(request, ENVIRONMENTS, _environments(request, back), status=status)

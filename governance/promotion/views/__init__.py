@@ -1,0 +1,1 @@
+"""Pages of promotion: what is live where, promoting a version, rolling back, what was promoted."""
