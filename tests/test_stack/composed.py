@@ -172,14 +172,17 @@ class Composed:
             for word in SERVICES[service]["command"]
         ]
 
-    def confined(self, service: str, command: list[str]) -> list[str]:
-        """The command in a mount namespace where only the volumes of the service and /tmp can be written."""
+    def confined(self, service: str, command: list[str], room: dict[str, str] | None = None) -> list[str]:
+        """The command in a mount namespace where only the volumes of the service and /tmp can be written. `room` names
+        volumes that are a small disk of so many bytes instead, for this process alone."""
         mounts = []
         for volume in SERVICES[service].get("volumes", []):
-            _, target, *mode = volume.split(":")
+            name, target, *mode = volume.split(":")
             path = target.replace("/var/lib/countersign", str(self.volumes))
             Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
-            if mode != ["ro"]:
+            if name in (room or {}):
+                mounts.append(f"mount -t tmpfs -o size={(room or {})[name]} tmpfs '{path}'")
+            elif mode != ["ro"]:
                 mounts.append(f"mount --bind '{path}' '{path}'")
         temporary = self.folder / "tmp" / service
         temporary.mkdir(parents=True, exist_ok=True)
@@ -192,14 +195,14 @@ class Composed:
         )
         return [*namespace, "sh", "-c", script, "sh", *command]
 
-    def start(self, service: str, *, extra: dict[str, str] | None = None) -> None:
-        """Start a lasting service in its confinement."""
-        environment = (
-            self.environment(service) | {"TMPDIR": str(self.folder / "tmp" / service)} | (extra or {})
-        )
-        with (self.folder / f"{service}.log").open("ab") as log:
-            self._processes[service] = subprocess.Popen(
-                self.confined(service, self.command(service)),
+    def start(self, service: str, *, name: str = "", room: dict[str, str] | None = None) -> None:
+        """Start a lasting service in its confinement; a second one of it under another name."""
+        name = name or service
+        environment = self.environment(service) | {"TMPDIR": str(self.folder / "tmp" / service)}
+        command = [word.replace("/beat/schedule", f"/beat/{name}") for word in self.command(service)]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                self.confined(service, command, room),
                 cwd=self.app,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -214,6 +217,10 @@ class Composed:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def inside(self, service: str, volume: str) -> Path:
+        """A volume as the running service sees it."""
+        return Path(f"/proc/{self._processes[service].pid}/root{self.volumes / volume}")
 
     def run(self, service: str, command: list[str] | None = None) -> str:
         """Run a one-shot service, or another command as it (`docker compose run`), to its end; standard output."""
