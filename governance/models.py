@@ -1,6 +1,7 @@
 """Gathers the models of the capabilities: one app, one migrations folder."""
 
 from governance.cards.models import CardRevision
+from governance.comparisons.models import Comparison
 from governance.environments.models import Environment
 from governance.evaluation.models import Evaluation
 from governance.export.models import AuditExport
@@ -13,6 +14,7 @@ from governance.reviews.models import Remark, Review, SignOff, Thread
 __all__ = [
     "AuditExport",
     "CardRevision",
+    "Comparison",
     "Environment",
     "Evaluation",
     "LivePeriod",

@@ -10,6 +10,8 @@ from django.db import transaction
 
 from countersign import clock
 from countersign.actors import Actor
+from countersign.blobs.actions import keep_blob
+from countersign.blobs.store import Incoming
 from countersign.errors import Conflict, Invalid, Refused
 from countersign.jobs.actions import enqueue
 from countersign.ledger.append import append_entry
@@ -103,16 +105,24 @@ def evidence_bytes(document: dict[str, Any]) -> bytes:
 
 @transaction.atomic
 def record_results(
-    *, evaluation: Evaluation, results: dict[str, Any], circumstances: dict[str, Any], actor: Actor
+    *,
+    evaluation: Evaluation,
+    results: dict[str, Any],
+    circumstances: dict[str, Any],
+    actor: Actor,
+    scores: Incoming | None = None,
 ) -> Evaluation:
-    """Record the evidence of an evaluation. Call inside the job's `finishing()`, so that evidence and the job's
-    success commit together. Raises Conflict when the evaluation has ended already."""
+    """Record the evidence of an evaluation, with the scores it rests on where they were kept. Call inside the job's
+    `finishing()`, so that evidence and the job's success commit together. Raises Conflict when the evaluation has
+    ended already."""
     evaluation = _lock_waiting(evaluation)
     before = evaluation.ledger_state()
     evaluation.results = evidence_bytes(results)
     evaluation.results_digest = sha256(evaluation.results).hexdigest()
     evaluation.circumstances = evidence_bytes(circumstances)
     evaluation.circumstances_digest = sha256(evaluation.circumstances).hexdigest()
+    if scores is not None:
+        evaluation.scores = keep_blob(scores)
     evaluation.state = EvaluationState.SUCCEEDED
     evaluation.finished_at = clock.now()
     evaluation.save()

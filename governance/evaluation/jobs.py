@@ -13,7 +13,7 @@ from django.conf import settings
 
 from countersign import clock
 from countersign.actors import Actor
-from countersign.blobs.store import local_path
+from countersign.blobs.store import Incoming, kept_or_discarded, local_path, receive
 from countersign.jobs.handlers import JobContext, JobFailed, handler, on_failure
 from countersign.jobs.models import Job
 from governance.evaluation.actions import EVALUATE, record_failure, record_results, request_evaluation
@@ -24,6 +24,9 @@ from registry.versions.models import ModelVersion
 from registry.versions.tasks import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from governance.evaluation.data import EvaluationData
     from governance.evaluation.sandbox import Isolation, Limits, Outcome, ScanReport
 
@@ -56,10 +59,14 @@ def evaluate(context: JobContext) -> dict[str, Any]:
         return {"evaluation": evaluation.number}
     started = clock.now()
     suite = SUITES[evaluation.suite]
-    results, circumstances = _run(context, evaluation, suite, started)
-    with context.finishing() as result:
+    results, circumstances, scores = _run(context, evaluation, suite, started)
+    with kept_or_discarded([scores]), context.finishing() as result:
         record_results(
-            evaluation=evaluation, results=results, circumstances=circumstances, actor=context.actor
+            evaluation=evaluation,
+            results=results,
+            circumstances=circumstances,
+            scores=scores,
+            actor=context.actor,
         )
         result["evaluation"] = evaluation.number
     return result
@@ -82,7 +89,7 @@ def end_evaluation(job: Job, failure: JobFailed, actor: Actor) -> None:
 
 def _run(
     context: JobContext, evaluation: Evaluation, suite: Suite, started: datetime
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Any], Incoming]:
     from governance.evaluation.data import read
     from governance.evaluation.sandbox import (
         TRUSTED_SKOPS_TYPES,
@@ -166,19 +173,20 @@ def _run(
     context.step("Measuring", f"{data.rows:,} rows", progress=0.7)
     measure = _regression if suite.task is Task.REGRESSION else _binary
     try:
-        measured = measure(version, data_version, suite, data, outcome)
+        measured, scores = measure(version, data_version, suite, data, outcome)
     except ValueError as error:
         raise JobFailed("not_measurable", f"The data cannot be measured: {error}") from error
     context.step("Writing the evidence", progress=0.95)
-    return (
-        _results(evaluation, suite, measured, report),
-        _circumstances(evaluation, isolation, limits, outcome, data, started),
-    )
+    content = scores.astype("<f8").tobytes()
+    kept = receive(iter([content]), size=len(content), expected_sha256=None, limit=len(content))
+    circumstances = _circumstances(evaluation, isolation, limits, outcome, data, started)
+    circumstances["scores"] = {"sha256": kept.sha256, "form": "float64, little-endian, a row each"}
+    return _results(evaluation, suite, measured, report), circumstances, kept
 
 
 def _binary(
     version: ModelVersion, data_version: DatasetVersion, suite: Suite, data: EvaluationData, outcome: Outcome
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
     from governance.evaluation.data import canonical_label
     from governance.evaluation.measures import measure_binary
 
@@ -192,9 +200,10 @@ def _binary(
             f"“{data_version.positive_label}” was expected.",
         )
     threshold = version.signature.get("threshold")
+    scores = outcome.scores[:, classes.index(positive)]
     return measure_binary(
         labels=data.labels,
-        scores=outcome.scores[:, classes.index(positive)],
+        scores=scores,
         threshold=DEFAULT_THRESHOLD if threshold is None else float(threshold),
         # Where no outcome is declared the favourable one, being selected is being predicted positive.
         favourable_is_positive=canonical_label(data_version.favourable_label or positive) == positive,
@@ -206,12 +215,13 @@ def _binary(
 
 def _regression(
     version: ModelVersion, data_version: DatasetVersion, suite: Suite, data: EvaluationData, outcome: Outcome
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
     from governance.evaluation.measures import measure_regression
 
+    predicted = outcome.scores[:, 0]
     return measure_regression(
         actual=data.labels,
-        predicted=outcome.scores[:, 0],
+        predicted=predicted,
         tolerance=version.signature.get("tolerance"),
         groups=data.groups,
         seed=suite.seed,

@@ -9,6 +9,7 @@ import orjson
 from django.db import models
 from django.db.models import Q
 
+from countersign.blobs.models import Blob
 from countersign.ledger.models import Recorded
 from registry.datasets.models import DatasetVersion
 from registry.versions.models import ModelVersion
@@ -25,7 +26,8 @@ class EvaluationState(models.TextChoices):
 
 class Evaluation(Recorded):
     """`results` are canonical JSON bytes (RFC 8785) whose digest counts: byte-identical on a re-run.
-    `circumstances` (host, isolation, libraries, latency, times) have a digest of their own."""
+    `circumstances` (host, isolation, libraries, latency, times) have a digest of their own, and name that of the
+    `scores` (the positive class' for a binary classifier), from which two versions are compared row by row."""
 
     ledger_type: ClassVar[str] = "governance.evaluation"
     number = models.BigIntegerField(unique=True)
@@ -44,6 +46,9 @@ class Evaluation(Recorded):
     results_digest = models.CharField(max_length=64, blank=True)
     circumstances = models.BinaryField(null=True)
     circumstances_digest = models.CharField(max_length=64, blank=True)
+    scores = models.ForeignKey(
+        Blob, on_delete=models.RESTRICT, null=True, related_name="+"
+    )  # `<f8`, a row each
     requested_by_kind = models.CharField(max_length=10)
     requested_by = models.UUIDField(null=True)
     requested_by_label = models.CharField(max_length=200)

@@ -10,13 +10,14 @@ from functools import partial
 from countersign.web import formats
 from governance.cards.models import CardRevision
 from governance.cards.sections import SECTIONS
+from governance.comparisons.facts import Fact
 from governance.environments.models import Environment
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.policies.document import PolicyDocument
 from governance.policies.rules import document_of
 from governance.policies.sentences import sentence_of
 from governance.profiles.models import RiskTier
-from governance.reviews.differences import Comparison, Fact, measures_between, why_not_compared
+from governance.reviews.differences import Comparison, measures_between, why_not_compared
 from governance.reviews.models import Decision, Review, ReviewState, SignOff
 from governance.reviews.queries import Standing, review_to_renew, standing_of
 from governance.reviews.subject import PART_TITLES, part_digest

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from governance.evaluation.measures.comparison import compare_paired
     from governance.evaluation.measures.estimate import Estimate
     from governance.evaluation.measures.regression import measure_regression
+    from governance.evaluation.measures.regression_comparison import compare_paired_regression
 
-__all__ = ["Estimate", "compare_paired", "measure_binary", "measure_regression"]
+__all__ = ["Estimate", "compare_paired", "compare_paired_regression", "measure_binary", "measure_regression"]
 
 _HOMES = {
     "Estimate": "estimate",
     "compare_paired": "comparison",
+    "compare_paired_regression": "regression_comparison",
     "measure_binary": "binary",
     "measure_regression": "regression",
 }

@@ -31,11 +31,12 @@ def compare_paired(
 ) -> dict[str, Any]:
     """The difference, `scores` minus `champion_scores`, in each measure, from the same labelled rows.
 
-    Returns `n`, `threshold` (one for both), `discordant` (rows that only one of the two got right) and
-    `diffs`: for each measure `value`, the ends of its 95 % interval `diff_ci_low` and `diff_ci_high`,
-    the two-sided `p` against no difference, `method` and `n`. Below 0 is better for measures of which
-    lower is better. A difference is None with an `undefined` sentence when either side is. Independent
-    of the order of the rows, as `measure_binary`; raises ValueError likewise.
+    Returns `n`, `threshold` (one for both), `discordant` (rows that only one of the two got right), `answers` (the
+    rows by what either predicted, each with how many of them were positive) and `diffs`: for each measure `value`,
+    the ends of its 95 % interval `diff_ci_low` and `diff_ci_high`, the two-sided `p` against no difference, `method`
+    and `n`. Below 0 is better for measures of which lower is better. A difference is None with an `undefined`
+    sentence when either side is. Independent of the order of the rows, as `measure_binary`; raises ValueError
+    likewise.
     """
     checked_settings(threshold=threshold, seed=seed, draws=draws)
     truth = checked_labels(labels)
@@ -52,8 +53,12 @@ def compare_paired(
         "roc_auc": area,
         "gini": _doubled(area),
         "average_precision": _average_precision(truth, ours, theirs, stream(seed, "paired rows"), draws),
-        "brier": _mean(calibration.brier_losses(truth, ours) - calibration.brier_losses(truth, theirs)),
-        "log_loss": _mean(calibration.log_losses(truth, ours) - calibration.log_losses(truth, theirs)),
+        "brier": mean_difference(
+            calibration.brier_losses(truth, ours) - calibration.brier_losses(truth, theirs)
+        ),
+        "log_loss": mean_difference(
+            calibration.log_losses(truth, ours) - calibration.log_losses(truth, theirs)
+        ),
         **table_measures(cells, stream(seed, "paired table"), draws),
     }
     diffs["accuracy"]["p"] = mcnemar(only_ours, only_theirs)
@@ -62,6 +67,7 @@ def compare_paired(
         "n": len(truth),
         "threshold": float(threshold),
         "discordant": {"only_this_right": only_ours, "only_champion_right": only_theirs},
+        "answers": _answers(cells),
         "diffs": diffs,
     }
     rounded: dict[str, Any] = plain(result)
@@ -90,7 +96,8 @@ def _difference(
     }
 
 
-def _undefined(reason: str, method: str, n: int) -> dict[str, Any]:
+def undefined_difference(reason: str, method: str, n: int) -> dict[str, Any]:
+    """A difference that could not be made, with the sentence that says why."""
     empty = {"value": None, "diff_ci_low": None, "diff_ci_high": None, "p": None}
     return {**empty, "method": method, "n": n, "undefined": reason}
 
@@ -107,7 +114,7 @@ def _no_order(labels: IntArray, ours: FloatArray, theirs: FloatArray) -> str | N
 def _area(labels: IntArray, ours: FloatArray, theirs: FloatArray) -> dict[str, Any]:
     reason = _no_order(labels, ours, theirs)
     if reason:
-        return _undefined(reason, "paired DeLong", len(labels))
+        return undefined_difference(reason, "paired DeLong", len(labels))
     return _difference(*ranking.auc_difference(labels, ours, theirs), "paired DeLong", len(labels))
 
 
@@ -117,7 +124,7 @@ def _doubled(area: dict[str, Any]) -> dict[str, Any]:
     return {**area, **{key: None if area[key] is None else 2 * area[key] for key in ends}}
 
 
-def _mean(differences: FloatArray) -> dict[str, Any]:
+def mean_difference(differences: FloatArray) -> dict[str, Any]:
     """The mean paired difference with its normal interval and test.
 
     Where all rows differ by the same amount there is no spread: none at all is a certain 0, any other
@@ -148,7 +155,7 @@ def _average_precision(
     n = len(labels)
     reason = _no_order(labels, ours, theirs)
     if reason:
-        return _undefined(reason, "paired bootstrap", n)
+        return undefined_difference(reason, "paired bootstrap", n)
     first, second = ranking.Ranking(labels, ours), ranking.Ranking(labels, theirs)
     once = np.ones(n, dtype=np.int64)
     value = first.average_precision(once) - second.average_precision(once)
@@ -167,6 +174,20 @@ def _average_precision(
 def _joint_cells(labels: IntArray, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> IntArray:
     """Rows by label, our prediction and the champion's prediction, in a table of 2 by 2 by 2."""
     return np.bincount(labels * 4 + ours * 2 + theirs, minlength=8).reshape(2, 2, 2)
+
+
+def _answers(cells: IntArray) -> list[dict[str, Any]]:
+    """Whose answer changes: rows by this version's and the champion's prediction, and the positives among them."""
+    return [
+        {
+            "this_positive": bool(ours),
+            "champion_positive": bool(theirs),
+            "n": int(cells[:, ours, theirs].sum()),
+            "positives": int(cells[1, ours, theirs]),
+        }
+        for ours in (0, 1)
+        for theirs in (0, 1)
+    ]
 
 
 def _tables(cells: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -188,7 +209,7 @@ def table_measures(cells: IntArray, rng: np.random.Generator, draws: int) -> dic
         value = float(measure.of(ours) - measure.of(theirs))
         if np.isnan(value):
             whose = "This version" if np.isnan(measure.of(ours)) else "The champion"
-            diffs[name] = _undefined(f"{whose}: {measure.when_undefined}", table.METHOD, n)
+            diffs[name] = undefined_difference(f"{whose}: {measure.when_undefined}", table.METHOD, n)
         else:
             drawn = measure.of(our_draws) - measure.of(their_draws)
             diffs[name] = _from_draws(value, drawn, table.METHOD, n)

@@ -1,0 +1,91 @@
+"""Which evaluations may be compared row by row, and what was measured of them."""
+
+from __future__ import annotations
+
+from countersign.jobs.models import Job, JobState
+from governance.comparisons.models import Comparison
+from governance.evaluation.models import Evaluation, EvaluationState
+from registry.versions.models import ModelVersion
+
+
+def comparison_of(evaluation: Evaluation, against: Evaluation) -> Comparison | None:
+    """The recorded differences of this pair."""
+    return Comparison.objects.filter(evaluation=evaluation, against=against).first()
+
+
+def evidence_on_same_rows(evaluation: Evaluation, version: ModelVersion) -> Evaluation | None:
+    """The version's newest evidence by the same suite and revision on the same data."""
+    return (
+        Evaluation.objects.filter(
+            version=version,
+            dataset_version=evaluation.dataset_version_id,
+            suite=evaluation.suite,
+            suite_revision=evaluation.suite_revision,
+            state=EvaluationState.SUCCEEDED,
+        )
+        .select_related("version__model", "dataset_version__dataset")
+        .order_by("-number")
+        .first()
+    )
+
+
+def newest_pair(version: ModelVersion, other: ModelVersion) -> tuple[Evaluation | None, Evaluation | None]:
+    """The newest evidence of `version` that `other` has evidence beside, on the same rows, and that; where there is
+    none, the newest evidence of each."""
+    mine = list(
+        Evaluation.objects.filter(version=version, state=EvaluationState.SUCCEEDED)
+        .select_related("version__model", "dataset_version__dataset")
+        .order_by("-number")[:20]
+    )
+    for evaluation in mine:
+        if (beside := evidence_on_same_rows(evaluation, other)) is not None:
+            return evaluation, beside
+    theirs = (
+        Evaluation.objects.filter(version=other, state=EvaluationState.SUCCEEDED)
+        .select_related("version__model", "dataset_version__dataset")
+        .order_by("-number")
+        .first()
+    )
+    return (mine[0] if mine else None), theirs
+
+
+def why_not_paired(evaluation: Evaluation, against: Evaluation) -> str:
+    """Why two evaluations cannot be compared row by row, in sentences that say what to do; empty where they can."""
+    if evaluation.pk == against.pk:
+        return "This is one evaluation, not two."
+    for one in (evaluation, against):
+        if one.state != EvaluationState.SUCCEEDED:
+            return f"Evaluation {one.number} has no evidence."
+    here, there = evaluation.version, against.version
+    if evaluation.dataset_version_id != against.dataset_version_id:
+        return (
+            f"Not the same rows: {here} was measured on {evaluation.dataset_version}, {there} on "
+            f"{against.dataset_version}. Evaluate both on one of them."
+        )
+    if (evaluation.suite, evaluation.suite_revision) != (against.suite, against.suite_revision):
+        return (
+            f"Not the same suite: {evaluation.suite}, revision {evaluation.suite_revision} and {against.suite}, "
+            f"revision {against.suite_revision}. Evaluate both by one of them."
+        )
+    mine, theirs = (one.results_document.get("threshold") for one in (evaluation, against))
+    if mine != theirs:
+        return (
+            f"Not the same threshold: {here} declares {mine}, {there} {theirs}. Upload one of them again with "
+            "the other's threshold."
+        )
+    for one in (evaluation, against):
+        if one.scores_id is None:
+            return (
+                f"Evaluation {one.number} of {one.version} is older than the keeping of scores, so rows cannot be "
+                "paired. Evaluate that version again."
+            )
+    return ""
+
+
+def comparing_now(evaluation: Evaluation, against: Evaluation) -> Job | None:
+    """The job that measures this pair, while there is one."""
+    return Job.objects.filter(
+        kind="governance.compare",
+        key=f"{evaluation.id}:{against.id}",
+        state__in=[JobState.QUEUED, JobState.RUNNING],
+    ).first()
