@@ -55,6 +55,20 @@ const search = async () => {
   }
 };
 
+// The nouns of the top bar, by the row the template holds.
+const listNouns = (list) => {
+  const row = list.querySelector("li");
+  row.remove();
+  for (const noun of document.querySelectorAll("nav a[data-go]")) {
+    const copy = row.cloneNode(true);
+    const link = copy.querySelector("a");
+    link.href = noun.href;
+    link.textContent = noun.firstChild.textContent.trim();
+    copy.querySelector("[data-letter]").textContent = noun.dataset.go.toUpperCase();
+    list.append(copy);
+  }
+};
+
 const close = () => {
   if (!open) return;
   open.asked?.abort();
@@ -86,6 +100,7 @@ const show = () => {
     timer: 0,
   };
   for (const element of under) element.inert = true;
+  listNouns(find("[data-palette-go] ul"));
   open.box.addEventListener("input", () => {
     clearTimeout(open.timer);
     open.timer = setTimeout(search, WAIT_MS);
