@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from demo import bills
 from demo.card import BOOSTED_TREES_CARD, RANDOM_FOREST_CARD
 from demo.client import Answered, Client
 from demo.datasets import descriptors, sample_path
@@ -109,11 +110,29 @@ class Story:
         version = self.job.upload(f"models/{MODEL}/versions", metadata, [(path.name, path)])
         return int(version["number"])
 
-    def evaluated(self, number: int) -> dict[str, Any]:
+    def upload_bills(self) -> int:
+        """Register the accounts with the bill as target, train the second model and upload it; its version."""
+        self.job.post("models", {"name": bills.MODEL, "team": self.team, "description": bills.PURPOSE})
+        self.who("model owner").browser.put(
+            f"models/{bills.MODEL}/profile", {"risk_tier": "low", "purpose": bills.PURPOSE}
+        )
+        known = []
+        for part in ("train", "holdout"):
+            name, path = f"card-bills-{part}", sample_path(f"credit_default_{part}")
+            self.job.post("datasets", {"name": name, "team": self.team, "description": bills.ABOUT})
+            described = bills.descriptor(path.stem)
+            version = self.job.upload(f"datasets/{name}/versions", described, [(path.name, path)])
+            known.append({"dataset": name, "version": version["number"]})
+        path = bills.save(bills.train(), self.folder)
+        metadata = bills.metadata(*known, trainer=self.who("ML engineer").role.username)
+        version = self.job.upload(f"models/{bills.MODEL}/versions", metadata, [(path.name, path)])
+        return int(version["number"])
+
+    def evaluated(self, number: int, model: str = MODEL) -> dict[str, Any]:
         """Wait until the worker has evaluated the version."""
         deadline = time.monotonic() + EVALUATION_SECONDS
         while time.monotonic() < deadline:
-            found = self.job.get("evaluations", model=MODEL, version=number)["results"]
+            found = self.job.get("evaluations", model=model, version=number)["results"]
             if found and found[0]["state"] != "waiting":
                 if found[0]["state"] != "succeeded":
                     raise SystemExit(f"Evaluation of version {number} failed: {found[0]['failure']}")
@@ -243,10 +262,15 @@ def main() -> None:
         print("\n".join(f"    {line}" for line in check_offline(story, bundle).splitlines()), flush=True)
         say(f"Audit export {export['number']} verified offline: {bundle}")
         forest = story.upload(trained["random_forest"], data, "d90f3b7a6c5e4d3c2b1a09f8e7d6c5b4a3928170")
+        forecast = story.upload_bills()
         story.evaluated(forest)
         story.write_card(forest, RANDOM_FOREST_CARD)
         waiting = story.ask_for_review(
             forest, "Challenger: as good on every measure, and simpler to explain."
+        )
+        results = story.evaluated(forecast, bills.MODEL)
+        say(
+            f"A second model predicts a number, {bills.TARGET}: {bills.MODEL} {results['version']} is evaluated too"
         )
     tell_people(story, waiting)
 

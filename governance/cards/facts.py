@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.cards.absence import Absence
 from governance.evaluation.measures.catalogue import Measure
-from governance.evaluation.writing import written
+from governance.evaluation.writing import span, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,7 @@ class MeasuredRow:
     @property
     def interval(self) -> str:
         """The interval as it is written; empty where there is none."""
-        if self.ci_low is None or self.ci_high is None:
-            return ""
-        return f"{written(self.measure, self.ci_low)} to {written(self.measure, self.ci_high)}"
+        return span(self.measure, {"ci_low": self.ci_low, "ci_high": self.ci_high})
 
 
 @dataclass(frozen=True, slots=True)

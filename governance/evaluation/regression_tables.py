@@ -175,8 +175,8 @@ def _attribute(
 def _signed(estimate: Estimate) -> str:
     """A difference with its sign and interval, in one cell."""
     said = formats.quantity(estimate["value"], plus=True)
-    ends = [estimate.get(end) for end in ("ci_low", "ci_high")]
-    return said if None in ends else f"{said} ({' to '.join(formats.quantity(end) for end in ends)})"
+    interval = span(BIAS, estimate)
+    return f"{said} ({interval})" if interval else said
 
 
 def quantile_rows(evaluation: Evaluation) -> list[QuantileRow]:

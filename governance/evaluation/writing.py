@@ -23,4 +23,8 @@ def written(measure: Measure, value: Any) -> str:
 def span(measure: Measure, estimate: Mapping[str, Any]) -> str:
     """An interval in the measure's unit; empty where there is none."""
     low, high = estimate.get("ci_low"), estimate.get("ci_high")
-    return "" if low is None or high is None else f"{written(measure, low)} to {written(measure, high)}"
+    if low is None or high is None:
+        return ""
+    if measure.unit is Unit.TARGET:
+        return formats.quantities(low, high)
+    return f"{written(measure, low)} to {written(measure, high)}"

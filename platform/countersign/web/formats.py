@@ -47,17 +47,23 @@ def difference(value: Any, places: int = 3) -> str:
     return NOT_MEASURED if number is None else _signed(f"{number:,.{places}f}", plus=True)
 
 
-def quantity(value: Any, figures: int = 4, *, plus: bool = False) -> str:
+def quantity(value: Any, figures: int = 4, *, plus: bool = False, beside: Any = None) -> str:
     """A number in a unit of its own, to four figures: 53210.4 → "53,210", 12.3456 → "12.35". `plus`: a
-    difference, always with its sign."""
-    number = _defined(value)
+    difference, always with its sign. `beside`: the larger number whose decimals it takes, so that "−345 to 1,047"
+    does not read "−344.8 to 1,047"."""
+    number, other = _defined(value), _defined(beside)
     if number is None:
         return NOT_MEASURED
-    size = abs(float(number))
+    size = max(abs(float(number)), abs(float(other or 0)))
     if size and not 1e-6 <= size < 1e15:
         return _signed(f"{number:.{figures - 1}e}", plus=plus)
     places = figures - 1 - math.floor(math.log10(size)) if size else 0
     return _signed(f"{number:,.{max(places, 0)}f}", plus=plus)
+
+
+def quantities(low: Any, high: Any) -> str:
+    """An interval in a unit of its own, both ends with as many decimals: "−345 to 1,047"."""
+    return f"{quantity(low, beside=high)} to {quantity(high, beside=low)}"
 
 
 def percent(value: Any, places: int = 1) -> str:

@@ -74,8 +74,18 @@ class Frame:
         """Ticks below the axis, and the axis with its name."""
         marks = []
         for value in svg.ticks(*self.x):
-            x = self.at_x(value)
-            marks.append(svg.text("ink2", x, self.bottom + 16, svg.tick_label(value), anchor="middle"))
+            x, label = self.at_x(value), svg.tick_label(value)
+            # A long number at the right edge ends there, or it would be cut off.
+            late = x + 3.3 * len(label) > self.width
+            marks.append(
+                svg.text(
+                    "ink2",
+                    self.width if late else x,
+                    self.bottom + 16,
+                    label,
+                    anchor="end" if late else "middle",
+                )
+            )
             marks.append(svg.line("edge", f"M{svg.number(x)} {svg.number(self.bottom)}v4"))
         marks.append(
             svg.line("ink", f"M{svg.number(self.left)} {svg.number(self.bottom)}H{svg.number(self.right)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,8 +81,8 @@ def density(
     most = max(cell.n for cell in cells)
     shades: dict[float, list[str]] = {}
     for cell in cells:
-        # By the root, so that cells of a few rows are still seen beside those of hundreds.
-        shade = _SHADES[min(int((cell.n / most) ** 0.5 * len(_SHADES)), len(_SHADES) - 1)]
+        # By the logarithm, so that cells of a few rows are still told from those of one, beside those of hundreds.
+        shade = _SHADES[min(int(math.log(cell.n) / (math.log(most) or 1) * len(_SHADES)), len(_SHADES) - 1)]
         x, y = frame.left + cell.column * wide, frame.bottom - (cell.row + 1) * high
         box = f"M{svg.number(x)} {svg.number(y)}h{svg.number(wide)}v{svg.number(high)}h{svg.number(-wide)}z"
         shades.setdefault(shade, []).append(box)
