@@ -73,7 +73,7 @@ def _with_ended_roles(error: Refused | NotFound, actor: Actor, number: int) -> V
     roles = ended.select_related("team").order_by("-ends_at")[:2] if team and actor.person else []
     reasons = [
         Reason(
-            "role_ended",
+            "role_no_longer_held",
             f"Your role {one.role} in {one.team.name} ended on {instant(one.ends_at)} UTC."
             if one.team and one.ends_at
             else "Your role ended.",

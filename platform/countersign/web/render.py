@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
@@ -64,5 +65,14 @@ def redirect_after_post(request: HttpRequest, to: Any, *args: Any, **kwargs: Any
     `to` is a URL name, a URL or an object with `get_absolute_url`."""
     url = resolve_url(to, *args, **kwargs)
     if request.headers.get("HX-Request") == "true":
-        return HttpResponseClientRedirect(url)
+        response = HttpResponseClientRedirect(url)
+        if _only_another_place(request.headers.get("HX-Current-URL", ""), url):
+            response["HX-Refresh"] = "true"
+        return response
     return SeeOther(url)
+
+
+def _only_another_place(here: str, url: str) -> bool:
+    """Whether the address differs from the open page by its fragment alone: the browser would not load it anew."""
+    at, to = urlsplit(here), urlsplit(url)
+    return bool(to.fragment) and (at.path, at.query) == (to.path, to.query)
