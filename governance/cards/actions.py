@@ -13,9 +13,9 @@ from countersign.errors import Conflict, Invalid, Refused, TooLarge
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
 from governance.cards.models import CardRevision
-from governance.cards.queries import newest_revision
+from governance.cards.queries import last_changes, newest_revision, revisions_of
 from governance.cards.sections import SECTIONS
-from governance.cards.texts import SECTION_BYTES_LIMIT, is_bare_not_applicable
+from governance.cards.texts import SECTION_BYTES_LIMIT, is_bare_not_applicable, too_long
 from governance.cards.verbs import CARD_SAVED
 from registry.names import checked_text
 from registry.versions.actions import add_contributor
@@ -72,6 +72,30 @@ def save_card(
     return revision
 
 
+@transaction.atomic
+def save_section(
+    *, version: ModelVersion, section: str, text: str, actor: Actor, base_revision: int | None
+) -> CardRevision:
+    """Save one section as the next revision, whatever others did meanwhile to the rest of the card.
+
+    `base_revision` is the number of the revision the writer read the section in, None for none. Equal text makes no
+    revision. Raises as `save_card`, Conflict (code `card_moved_on`) only where this section moved on."""
+    if not (verdict := actor.may(Permission.EDIT_CARD, version.model.team_id)):
+        raise Refused(verdict)
+    version = lock_version(version)
+    newest = newest_revision(version)
+    base = revisions_of(version).filter(number=base_revision).first() if base_revision else None
+    read, now = (one.sections.get(section, "") if one else "" for one in (base, newest))
+    if (base_revision and base is None) or read != now:
+        raise _moved_on(last_changes(version, until=newest).get(section, newest), base_revision)
+    return save_card(
+        version=version,
+        sections={section: text},
+        actor=actor,
+        base_revision=newest.number if newest else None,
+    )
+
+
 def _checked(sections: Mapping[str, str]) -> dict[str, str]:
     texts: dict[str, str] = {}
     problems: dict[str, list[str]] = {}
@@ -82,11 +106,8 @@ def _checked(sections: Mapping[str, str]) -> dict[str, str]:
             problems[str(name)[:60]] = [f"A card has no such section. Known: {known}."]
         elif not section.is_written:
             problems[name] = [f"“{section.title}” is drawn from facts; nobody writes it. Leave it out."]
-        elif isinstance(raw, str) and len(raw.encode(errors="replace")) > SECTION_BYTES_LIMIT:
-            raise TooLarge(
-                f"“{section.title}” has {len(raw.encode(errors='replace')):,} bytes; a section holds at most "
-                f"{SECTION_BYTES_LIMIT:,}. Shorten it, or say where the rest is kept."
-            )
+        elif isinstance(raw, str) and (sentence := too_long(section.title, raw)):
+            raise TooLarge(sentence)
         else:
             texts[name] = checked_text(raw, field=name, limit=SECTION_BYTES_LIMIT)
             if is_bare_not_applicable(texts[name]):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import get_template
@@ -15,6 +17,7 @@ from django.template.loader import get_template
 from countersign import clock
 from countersign.errors import CountersignError, Refused
 from countersign.verdicts import Verdict
+from countersign.web import formats
 from countersign.web.render import render_page
 
 RETRY_SECONDS = 5
@@ -42,7 +45,11 @@ def refusal(request: HttpRequest, verdict: Verdict, *, code: str = "refused") ->
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """400: Django refused to read the request (too many fields, a forged host)."""
+    """400: Django refused to read the request (too many fields, a forged host); 413 where it is too large."""
+    if isinstance(exception, RequestDataTooBig):
+        limit = formats.size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        said = f"This is more than the {limit} a form may hold. Nothing was saved. Shorten it, or send it as a file."
+        return _say(request, "errors/400.html", 413, {"message": said, "code": "too_large"})
     return _say(
         request, "errors/400.html", 400, {"message": "The request could not be read.", "code": "bad_request"}
     )

@@ -9,12 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from countersign.api.conditions import editable
+from countersign.api.conditions import IF_MATCH, editable
 from countersign.api.views import ActorAPIView
+from countersign.errors import Invalid, NotFound
 from countersign.permissions import Declared, Permission
-from governance.cards.actions import save_card
+from governance.cards.actions import save_card, save_section
 from governance.cards.models import CardRevision
-from governance.cards.queries import newest_revision, standing_of_sections
+from governance.cards.queries import last_changes, newest_revision, standing_of_sections
 from governance.cards.sections import SECTIONS
 from governance.evaluation.queries import latest_evidence
 from governance.profiles.queries import profile_of
@@ -89,6 +90,79 @@ class CardView(ActorAPIView):
             version=version, sections=given.validated_data["sections"], base_revision=base, actor=self.actor
         )
         return Response(_body(version, saved), status=200 if saved.number == base else 201)
+
+
+class OneSectionSerializer(SectionSerializer):
+    """One section of the newest revision; `written_in` is the revision that gave it its text."""
+
+    written_in = serializers.IntegerField(allow_null=True)
+    written_by = serializers.CharField(allow_null=True)
+
+
+class SectionInput(serializers.Serializer[Any]):
+    """The new text; empty takes it away."""
+
+    text = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    base_revision = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        help_text="The revision the section was read in; null where there is none. Not needed with `If-Match`.",
+    )
+
+
+class SectionView(ActorAPIView):
+    """One section of a card."""
+
+    required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "PATCH": Permission.EDIT_CARD}
+
+    @extend_schema(operation_id="card_section_get", responses=OneSectionSerializer)
+    def get(self, request: Request, name: str, number: int, section: str) -> Response:
+        """Its text, how it stands, and who wrote it in which revision."""
+        return Response(_section(get_version(self.actor, name, number), section))
+
+    def as_it_stands(self, name: str, number: int, section: str) -> Any:
+        """For conditions: this section alone, so that work on the others is no conflict."""
+        return _section(lock_version(get_version(self.actor, name, number, Permission.EDIT_CARD)), section)
+
+    @extend_schema(
+        operation_id="card_section_save", request=SectionInput, responses={200: OneSectionSerializer}
+    )
+    @editable
+    def patch(self, request: Request, name: str, number: int, section: str) -> Response:
+        """Save this section as the next revision, whatever others did to the rest; equal text makes none. Send
+        `If-Match` with the section's ETag (412 where it moved on), or `base_revision` (409)."""
+        given = SectionInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        version = get_version(self.actor, name, number, Permission.EDIT_CARD)
+        if "base_revision" in given.validated_data:
+            base = given.validated_data["base_revision"]
+        elif IF_MATCH in request.headers:
+            newest = newest_revision(version)
+            base = newest.number if newest else None
+        else:
+            sentence = "Send base_revision, the revision the section was read in, or If-Match with its ETag."
+            raise Invalid("Nothing was saved.", fields={"base_revision": [sentence]})
+        save_section(
+            version=version,
+            section=section,
+            text=given.validated_data["text"],
+            base_revision=base,
+            actor=self.actor,
+        )
+        return Response(_section(version, section))
+
+
+def _section(version: ModelVersion, name: str) -> Any:
+    found = next((one for one in _body(version)["sections"] if one["id"] == name), None)
+    if found is None:
+        raise NotFound(f"A card has no section “{name[:60]}”. Known: {', '.join(SECTIONS)}.")
+    given = last_changes(version, until=newest_revision(version)).get(name)
+    found |= {
+        "written_in": given.number if given else None,
+        "written_by": given.author.full_name if given and given.author else None,
+    }
+    return OneSectionSerializer(found).data
 
 
 def _body(version: ModelVersion, card: CardRevision | None = None) -> Any:
