@@ -153,6 +153,13 @@ class Stack:
         """What web, worker or beat has logged so far."""
         return (self.home / f"{name}.log").read_text(errors="replace")
 
+    def peak_memory(self, name: str) -> int:
+        """The most bytes web, worker or beat and its child processes ever held."""
+        pid = self._processes[name].pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        lines = (Path(f"/proc/{one}/status").read_text() for one in (str(pid), *children))
+        return sum(int(text.split("VmHWM:")[1].split()[0]) * 1024 for text in lines)
+
     def kill(self, name: str) -> None:
         """SIGKILL a process and all it started, as a power cut would."""
         process = self._processes.pop(name)

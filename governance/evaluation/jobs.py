@@ -133,6 +133,7 @@ def _run(
         raise JobFailed(
             "data_elsewhere", f"{data_version} is kept elsewhere; upload its file to evaluate on it."
         )
+    suspect = ""
     try:
         context.step("Scanning the file", version.entry_file, progress=0.05)
         with local_path(artifact.blob) as path:
@@ -140,6 +141,8 @@ def _run(
             context.log(f"Scan: {report.verdict}. {report.reason}".strip())
             if report.verdict == "blocked":
                 raise JobFailed("scan_blocked", f"The scanner cannot vouch for this file: {report.reason}")
+            if report.verdict == "unlisted_names":
+                suspect = f" {report.reason}"  # why it failed may well be what it tried instead
             context.step("Reading the data", str(data_version), progress=0.15)
             with local_path(data_version.blob) as data_path:
                 data = read(
@@ -167,8 +170,9 @@ def _run(
             )
     except EvaluationFailed as failure:
         context.check()
+        message = f"{failure.message}{suspect}"
         raise JobFailed(
-            failure.code, failure.message, said=failure.said, circumstances=failure.circumstances
+            failure.code, message, said=failure.said, circumstances=failure.circumstances
         ) from failure
     context.step("Measuring", f"{data.rows:,} rows", progress=0.7)
     measure = _regression if suite.task is Task.REGRESSION else _binary

@@ -40,7 +40,8 @@ class ReceivedPart(UploadedFile):  # type: ignore[type-arg]  # not generic when 
     """A file part, already in the store; `path` is what the client called it, unchecked."""
 
     def __init__(self, path: str, incoming: Incoming) -> None:
-        super().__init__(file=None, name=path, content_type="application/octet-stream", size=incoming.size)
+        # Django would refuse a name such as “..” in words of its own.
+        super().__init__(file=None, name="file", content_type="application/octet-stream", size=incoming.size)
         self.path = path
         self.incoming = incoming
 
