@@ -91,9 +91,9 @@ class Actor:
                     f"This token's scopes ({held}) do not cover “{action}”. Use a token with scope {needed}.",
                 )
             )
-        return Verdict.because(
-            "permission_missing", f"“{action}” needs the role {able}. Ask an administrator for it."
-        )
+        sentence = f"“{action}” needs the role {able}. Ask an administrator for it."
+        asked = {"permission": permission.value, "team": str(team) if team else None}
+        return Verdict.refuse(Reason("permission_missing", sentence, looked_at=asked))
 
     def teams_with(self, permission: Permission) -> frozenset[UUID] | None:
         """Teams whose things the actor may do this to; None means every team."""

@@ -275,7 +275,7 @@ def test_a_refusal_says_why_and_whom_to_ask_and_is_recorded(client: Client, user
     text = answer.content.decode()
     assert answer.status_code == 403
     assert "needs the role administrator" in text
-    assert "Administrators, who grant roles: Grace hopper" in text
+    assert "<dt>Administrators, who grant roles</dt><dd>Grace hopper</dd>" in text
     entry = newest()
     assert entry["verb"] == "accounts.attempt.refused"
     assert entry["subject"] == {"type": "accounts.user", "ref": str(user.pk)}

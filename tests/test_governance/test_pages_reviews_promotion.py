@@ -79,7 +79,8 @@ def test_an_owner_promotes_on_the_page(case: Case) -> None:
     assert owner.post(promote_url(case.version), {"reason": " ", "expected_live": "0"}).status_code == 422
     sent = {"reason": "Better on every group.", "expected_live": expected_live(page)}
     response = owner.post(promote_url(case.version), sent)
-    assert (response.status_code, response["Location"]) == (303, version_url(case.version))
+    made = Promotion.objects.get()
+    assert (response.status_code, response["Location"]) == (303, f"/promotions/{made.number}/")
     assert version_at_alias(case.version.model, "production") == case.version
     assert "is live in production already" in text(owner.get(promote_url(case.version)))
 

@@ -25,7 +25,10 @@ from countersign.permissions import Scope, permission_for
 if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
 
-_TOKEN = re.compile(r"cs_[A-Za-z0-9_-]{43}")
+TOKEN = re.compile(r"cs_[A-Za-z0-9_-]{43}")
+TOKEN_IN_URL = (  # noqa: S105  a sentence
+    "Never put a token in a URL: it ends in logs. Revoke it, and send a new one as “Authorization: Bearer cs_…”."
+)
 _TOKEN_PARAMETERS = frozenset({"token", "access_token", "api_token", "api_key", "apikey"})
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -114,12 +117,8 @@ class Authenticated(permissions.BasePermission):
 
 def _refuse_token_in_url(request: Request) -> None:
     for name, values in request.query_params.lists():
-        if name.lower() in _TOKEN_PARAMETERS or any(_TOKEN.fullmatch(value) for value in values):
-            raise exceptions.AuthenticationFailed(
-                "Never put a token in a URL: it ends in logs. Revoke it, and send a new one as "
-                "“Authorization: Bearer cs_…”.",
-                "token_in_url",
-            )
+        if name.lower() in _TOKEN_PARAMETERS or any(TOKEN.fullmatch(value) for value in values):
+            raise exceptions.AuthenticationFailed(TOKEN_IN_URL, "token_in_url")
 
 
 def _plaintext(header: str) -> str | None:
@@ -138,7 +137,7 @@ def _plaintext(header: str) -> str | None:
 
 
 def _checked(value: str) -> str:
-    if not _TOKEN.fullmatch(value):
+    if not TOKEN.fullmatch(value):
         raise exceptions.AuthenticationFailed(
             "This is no token of Countersign: it begins with “cs_” and has 46 characters.", "token_malformed"
         )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.urls import reverse
 
 from countersign import refusals
-from countersign.accounts.queries import administrators, person_actor
+from countersign.accounts.authentication import TOKEN, TOKEN_IN_URL
+from countersign.accounts.queries import administrators, owners_of, person_actor
 from countersign.api import problems
 from countersign.errors import CountersignError, Invalid, Refused
-from countersign.verdicts import Reason, Verdict
-from countersign.web.errors import error_page, refusal
+from countersign.verdicts import Verdict
+from countersign.web.errors import error_page, method_not_allowed, refusal
 from countersign.web.guards import actor_or_none
 from countersign.web.render import SeeOther
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 API_PREFIX = "/api/"
+NAMED = 5
+"""Of many owners or administrators, so many are named."""
 # Where somebody with a temporary password may go: to choose their own, or out.
 _OPEN_WITH_TEMPORARY_PASSWORD = frozenset({"accounts:password", "accounts:sign-out", "accounts:sign-in"})
 
@@ -68,7 +71,14 @@ class RefusalMiddleware:
             return self._say(
                 request, Invalid("The URL holds a character that no name has.", code="bad_request")
             )
-        return self.get_response(request)
+        if request.path.startswith(API_PREFIX):
+            return self.get_response(request)  # the API refuses a token in the URL with its own 401
+        if TOKEN.search(request.META.get("QUERY_STRING", "")):
+            return self._say(request, CountersignError(TOKEN_IN_URL, code="token_in_url"))
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            return method_not_allowed(request, response["Allow"])
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """A page for a CountersignError; anything else is Django's to report."""
@@ -85,17 +95,22 @@ class RefusalMiddleware:
             return problems.respond(request, error)
         if not isinstance(error, Refused):
             return error_page(request, error)
-        response = refusal(request, with_whom_to_ask(error.verdict), code=error.code)
+        response = refusal(request, error.verdict, code=error.code, ask=whom_to_ask(error.verdict))
         response.status_code = error.status
         if wait := getattr(error, "retry_after", None):
             response["Retry-After"] = str(wait)
         return response
 
 
-def with_whom_to_ask(verdict: Verdict) -> Verdict:
-    """The verdict with the administrators' names where a role is what is missing."""
-    if not any(reason.code == "permission_missing" for reason in verdict.reasons):
-        return verdict
-    names = ", ".join(str(user) for user in administrators()[:5])
-    asked = Reason("whom_to_ask", f"Administrators, who grant roles: {names or 'none yet'}.")
-    return replace(verdict, notes=(*verdict.notes, asked))
+def whom_to_ask(verdict: Verdict) -> list[tuple[str, str]]:
+    """Where a role is what is missing: the owners of the team it is about, and the administrators, by name."""
+    missing = [reason for reason in verdict.reasons if reason.code == "permission_missing"]
+    if not missing:
+        return []
+    teams = {UUID(team) for reason in missing if (team := (reason.looked_at or {}).get("team"))}
+    asked = [
+        (f"Owners of {team}", ", ".join(str(user) for user in owners) or "none yet")
+        for team, owners in owners_of(teams).items()
+    ]
+    names = ", ".join(str(user) for user in administrators()[:NAMED])
+    return [*asked, ("Administrators, who grant roles", names or "none yet")]

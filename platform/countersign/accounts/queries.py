@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -89,6 +89,16 @@ def administrators() -> QuerySet[User]:
     """Active people who manage people now, by name: whom to ask for a role."""
     holders = holding_now().filter(role=Role.ADMINISTRATOR).values("user")
     return User.objects.filter(pk__in=holders, is_active=True).order_by("full_name")
+
+
+def owners_of(teams: Collection[UUID], *, at_most: int = 5) -> dict[Team, list[User]]:
+    """Active owners of each team now, by name: whom to ask about what the team has."""
+    found: dict[Team, list[User]] = {team: [] for team in Team.objects.filter(pk__in=teams).order_by("name")}
+    held = holding_now().filter(role=Role.OWNER, team__in=teams, user__is_active=True)
+    for one in held.select_related("team", "user").order_by("user__full_name"):
+        if one.team is not None and len(found[one.team]) < at_most:
+            found[one.team].append(one.user)
+    return found
 
 
 def person_named(username: str) -> User | None:

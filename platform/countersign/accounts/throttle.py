@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.core.cache import cache
 
@@ -33,7 +34,11 @@ class LockedOut(Refused):
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
-        sentence = f"Too many failed tries. Wait {duration(max(retry_after, 10))}, then try again."
+        open_again = clock.now() + timedelta(seconds=retry_after)
+        sentence = (
+            f"Too many failed tries. Wait {duration(max(retry_after, 10))}: from {open_again:%H:%M:%S} UTC on you may "
+            "try again."
+        )
         super().__init__(Verdict.because("locked_out", sentence))
 
 

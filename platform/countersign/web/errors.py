@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import get_template
@@ -39,9 +40,11 @@ def error_page(request: HttpRequest, error: CountersignError) -> HttpResponse:
     return _say(request, "errors/400.html", error.status, {"message": error.message, "code": error.code})
 
 
-def refusal(request: HttpRequest, verdict: Verdict, *, code: str = "refused") -> HttpResponse:
-    """403 for what one may know of, with every reason."""
-    return _say(request, "errors/403.html", 403, {"verdict": verdict, "code": code})
+def refusal(
+    request: HttpRequest, verdict: Verdict, *, code: str = "refused", ask: Sequence[tuple[str, str]] = ()
+) -> HttpResponse:
+    """403 for what one may know of, with every reason. `ask` is whom to ask: pairs of what they are and their names."""
+    return _say(request, "errors/403.html", 403, {"verdict": verdict, "code": code, "ask": ask})
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -50,6 +53,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
         limit = formats.size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         said = f"This is more than the {limit} a form may hold. Nothing was saved. Shorten it, or send it as a file."
         return _say(request, "errors/400.html", 413, {"message": said, "code": "too_large"})
+    if isinstance(exception, DisallowedHost):
+        said = f"Countersign does not answer to this name. Its address is {settings.PUBLIC_URL}."
+        return _say(request, "errors/400.html", 400, {"message": said, "code": "bad_host"})
     return _say(
         request, "errors/400.html", 400, {"message": "The request could not be read.", "code": "bad_request"}
     )
@@ -63,11 +69,26 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form did not carry the token this site gave it. For the setting CSRF_FAILURE_VIEW."""
-    said = (
-        "This form is older than your session, or cookies are off. Go back, load the page again and send it "
-        "once more; your text is kept in this browser."
-    )
+    origin = request.headers.get("Origin", "")
+    if origin and origin not in ("null", f"{request.scheme}://{request.get_host()}"):
+        said = (
+            f"This was sent from another site ({origin[:100]}), not from a page of Countersign, so it was not done. "
+            "If you did not mean to send it, leave that site."
+        )
+    else:
+        said = (
+            "This form is older than your session, or cookies are off. Go back, load the page again and send it "
+            "once more; your text is kept in this browser."
+        )
     return refusal(request, Verdict.because("csrf_failed", said), code="csrf_failed")
+
+
+def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    """405: the page is there, but not for this method; `allowed` are those it answers."""
+    said = f"This address does not answer to {request.method}, only to {allowed}. Open it anew, or go back."
+    response = _say(request, "errors/400.html", 405, {"message": said, "code": "method_not_allowed"})
+    response["Allow"] = allowed
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
