@@ -38,11 +38,13 @@ class Policy(Recorded):
 
 
 class RevisionState(models.TextChoices):
-    """A draft is put in force by a second person, which supersedes the revision before."""
+    """A draft is put in force by a second person, which supersedes the revision before; or it is discarded, by
+    whoever may write policies."""
 
     DRAFT = "draft"
     IN_FORCE = "in_force"
     SUPERSEDED = "superseded"
+    DISCARDED = "discarded"
 
 
 class PolicyRevision(Recorded):
@@ -59,6 +61,9 @@ class PolicyRevision(Recorded):
     created_at = models.DateTimeField()
     in_force_from = models.DateTimeField(null=True)
     in_force_until = models.DateTimeField(null=True)
+    discarded_at = models.DateTimeField(null=True)
+    discarded_by = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, null=True, related_name="+")
+    discard_reason = models.TextField(default="", blank=True)
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
@@ -72,9 +77,11 @@ class PolicyRevision(Recorded):
             ),
             models.CheckConstraint(
                 name="policy_in_force_was_approved",
-                condition=Q(state="draft", approved_by__isnull=True, in_force_from__isnull=True)
+                condition=Q(
+                    state__in=["draft", "discarded"], approved_by__isnull=True, in_force_from__isnull=True
+                )
                 | (
-                    ~Q(state="draft")
+                    ~Q(state__in=["draft", "discarded"])
                     & Q(in_force_from__isnull=False)
                     & (Q(author__isnull=True) | Q(approved_by__isnull=False))
                 ),
@@ -84,13 +91,24 @@ class PolicyRevision(Recorded):
                 condition=Q(state="superseded", in_force_until__isnull=False)
                 | (~Q(state="superseded") & Q(in_force_until__isnull=True)),
             ),
+            models.CheckConstraint(
+                name="policy_discarded_by_somebody",
+                condition=(
+                    Q(state="discarded", discarded_at__isnull=False, discarded_by__isnull=False)
+                    & ~Q(discard_reason="")
+                )
+                | (
+                    ~Q(state="discarded")
+                    & Q(discarded_at__isnull=True, discarded_by__isnull=True, discard_reason="")
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.policy.name}, revision {self.number}"
 
     def ledger_state(self) -> dict[str, Any]:
-        return {
+        state: dict[str, Any] = {
             "policy": str(self.policy_id),
             "number": self.number,
             "digest": f"sha256:{self.digest}",
@@ -101,3 +119,11 @@ class PolicyRevision(Recorded):
             "in_force_from": stamp(self.in_force_from) if self.in_force_from else None,
             "in_force_until": stamp(self.in_force_until) if self.in_force_until else None,
         }
+        # Only where it happened: entries of an earlier release tell of revisions without these keys.
+        if self.discarded_at is not None:
+            state |= {
+                "discarded_at": stamp(self.discarded_at),
+                "discarded_by": str(self.discarded_by_id),
+                "reason_digest": f"sha256:{sha256(self.discard_reason.encode()).hexdigest()}",
+            }
+        return state
