@@ -26,9 +26,7 @@ if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
 
 TOKEN = re.compile(r"cs_[A-Za-z0-9_-]{43}")
-TOKEN_IN_URL = (  # noqa: S105  a sentence
-    "Never put a token in a URL: it ends in logs. Revoke it, and send a new one as “Authorization: Bearer cs_…”."
-)
+NEVER_IN_A_URL = "Never put a token in a URL: it ends in logs. Revoke it, and send a new one as “Authorization: Bearer cs_…”."
 _TOKEN_PARAMETERS = frozenset({"token", "access_token", "api_token", "api_key", "apikey"})
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -118,7 +116,7 @@ class Authenticated(permissions.BasePermission):
 def _refuse_token_in_url(request: Request) -> None:
     for name, values in request.query_params.lists():
         if name.lower() in _TOKEN_PARAMETERS or any(TOKEN.fullmatch(value) for value in values):
-            raise exceptions.AuthenticationFailed(TOKEN_IN_URL, "token_in_url")
+            raise exceptions.AuthenticationFailed(NEVER_IN_A_URL, "token_in_url")
 
 
 def _plaintext(header: str) -> str | None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 
 from countersign import refusals
-from countersign.accounts.authentication import TOKEN, TOKEN_IN_URL
+from countersign.accounts.authentication import NEVER_IN_A_URL, TOKEN
 from countersign.accounts.queries import administrators, owners_of, person_actor
 from countersign.api import problems
 from countersign.errors import CountersignError, Invalid, Refused
@@ -74,7 +74,7 @@ class RefusalMiddleware:
         if request.path.startswith(API_PREFIX):
             return self.get_response(request)  # the API refuses a token in the URL with its own 401
         if TOKEN.search(request.META.get("QUERY_STRING", "")):
-            return self._say(request, CountersignError(TOKEN_IN_URL, code="token_in_url"))
+            return self._say(request, CountersignError(NEVER_IN_A_URL, code="token_in_url"))
         response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed):
             return method_not_allowed(request, response["Allow"])
