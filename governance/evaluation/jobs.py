@@ -205,7 +205,7 @@ def _binary(
         )
     threshold = version.signature.get("threshold")
     scores = outcome.scores[:, classes.index(positive)]
-    return measure_binary(
+    measured = measure_binary(
         labels=data.labels,
         scores=scores,
         threshold=DEFAULT_THRESHOLD if threshold is None else float(threshold),
@@ -215,6 +215,7 @@ def _binary(
         seed=suite.seed,
         draws=suite.draws,
     )
+    return measured, scores
 
 
 def _regression(
@@ -223,7 +224,7 @@ def _regression(
     from governance.evaluation.measures import measure_regression
 
     predicted = outcome.scores[:, 0]
-    return measure_regression(
+    measured = measure_regression(
         actual=data.labels,
         predicted=predicted,
         tolerance=version.signature.get("tolerance"),
@@ -231,6 +232,7 @@ def _regression(
         seed=suite.seed,
         draws=suite.draws,
     )
+    return measured, predicted
 
 
 def _results(
