@@ -16,8 +16,9 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from countersign.ledger.presenters import ERASED
-from governance.evaluation.measures.catalogue import FAIRNESS, METRICS
+from governance.evaluation.measures.catalogue import AGAINST_EACH, FAIRNESS, METRICS, Measure
 from governance.evaluation.models import Evaluation, EvaluationState
+from governance.evaluation.writing import written
 from governance.export.contents.artifacts import lineage
 from governance.export.contents.decisions import ReviewFiles, live_periods
 from governance.export.contents.open_points import open_points
@@ -93,11 +94,21 @@ class ReviewPart:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A measure with its interval; `of` is the group it is about, empty for all rows."""
+    """A measure with its interval, in its unit; `of` is the group it is about, empty for all rows."""
 
-    label: str
+    measure: Measure
     of: str
     estimate: dict[str, Any]
+
+    @property
+    def value(self) -> str:
+        """The value as it is written."""
+        return written(self.measure, self.estimate["value"])
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The ends of the interval as they are written."""
+        return written(self.measure, self.estimate["ci_low"]), written(self.measure, self.estimate["ci_high"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,19 +309,26 @@ def _evidence(version: ModelVersion) -> Iterable[EvidencePart]:
         yield EvidencePart(
             evaluation,
             [
-                Measured(METRICS[name].label if name in METRICS else name, "", estimate)
+                Measured(METRICS[name], "", estimate)
                 for name, estimate in results.get("metrics", {}).items()
             ],
             [
-                Measured(METRICS[name].label if name in METRICS else name, _group(group), estimate)
+                Measured(METRICS[name], _group(group), estimate)
                 for group in results.get("groups", [])
                 for name, estimate in group["metrics"].items()
             ],
             [
-                Measured(FAIRNESS[name].label, fairness["attribute"], estimate)
+                Measured(FAIRNESS[name], fairness["attribute"], estimate)
                 for fairness in results.get("fairness", [])
                 for name, estimate in fairness.items()
                 if name in FAIRNESS and isinstance(estimate, dict)
+            ]
+            + [
+                Measured(FAIRNESS[name], f"{fairness['attribute']}: {group['group']}", group[name])
+                for fairness in results.get("fairness", [])
+                for group in fairness["groups"]
+                for name in sorted(AGAINST_EACH & group.keys())
+                if group["status"] == "measured"
             ],
         )
 
