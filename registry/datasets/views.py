@@ -98,11 +98,12 @@ def dataset_describe(request: HttpRequest, name: str) -> HttpResponseBase:
         try:
             update_dataset(dataset=dataset, actor=actor, **form.cleaned_data)
         except (Invalid, Conflict) as error:
+            dataset.refresh_from_db()
+            form = DescribeForm(
+                {"description": request.POST.get("description", ""), "seen": dataset.description}
+            )
             form.add_error("description", error.message)
             status = 409 if isinstance(error, Conflict) else 422
-            dataset.refresh_from_db()
-            form.data = form.data.copy()
-            form.data["seen"] = dataset.description
         else:
             return redirect_after_post(request, "registry:dataset", dataset.name)
     newest = dataset.versions.order_by("-number").first()

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from countersign.upkeep.api import VerificationsView
 from countersign.upkeep.health import healthz, readyz
 from countersign.upkeep.views import verify_now
 
@@ -10,4 +11,5 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("ledger/verify/", verify_now, name="verify"),
+    path("api/v1/ledger/verifications", VerificationsView.as_view(), name="api-verifications"),
 ]

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from countersign.ledger.queries import Filters
-from countersign.ledger.views import trail
+from countersign.ledger.trail import trail
 from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of

@@ -152,4 +152,5 @@ def by_name(
     ranked = rows.filter(wanted | (also or nothing)).annotate(
         rank=Case(*ranks, default=Value(3), output_field=IntegerField())
     )
-    return ranked.order_by("rank", name, "pk")
+    ordered: QuerySet[Any] = ranked.order_by("rank", name, "pk")
+    return ordered
