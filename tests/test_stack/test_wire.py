@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -43,12 +43,10 @@ class Wire:
 
     def send(self, blocks: Iterator[bytes]) -> None:
         """Send until the server has heard enough."""
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             for block in blocks:
                 self.connection.sendall(block)
                 self.sent += len(block)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def answer(self) -> tuple[int, Any]:
         """Status and body."""
@@ -91,7 +89,6 @@ def rows(stack: Stack) -> list[Any]:
         ("PATCH /api/v1/models/wire", "application/json"),
         ("POST /api/v1/uploads", "application/json"),
         ("POST /api/v1/models/wire/versions", "multipart/form-data; boundary=b"),
-        ("POST /api/v1/models/wire/versions", "application/json"),
         ("PUT /api/v1/models/wire/tags/k", "application/json"),
     ],
 )
@@ -127,10 +124,8 @@ def test_a_body_without_a_length_is_cut_at_the_limit(stack: Stack, team: Team) -
         Wire(stack, team, "POST /api/v1/models", Content_Type="application/json", Transfer_Encoding="chunked")
     ) as wire:
         wire.connection.settimeout(5)
-        try:
+        with suppress(TimeoutError):  # nobody reads on
             wire.send(chunks(TWO_GIGABYTES // 65_536))
-        except TimeoutError:
-            pass  # nobody reads on
         status, problem = wire.answer()
         sent = wire.sent
     assert (status, problem["code"]) == (413, "too_large"), problem
