@@ -1,6 +1,7 @@
 """URLs of governance, each folder's own, from the root. The inbox stands outside: it is the first page."""
 
 from governance.cards import urls as cards
+from governance.comparisons import urls as comparisons
 from governance.environments import urls as environments
 from governance.evaluation import urls as evaluation
 from governance.export import urls as export
@@ -13,6 +14,7 @@ from governance.rights import urls as rights
 app_name = "governance"
 urlpatterns = [
     *cards.urlpatterns,
+    *comparisons.urlpatterns,
     *environments.urlpatterns,
     *evaluation.urlpatterns,
     *export.urlpatterns,

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-WRITTEN_ONCE = ("governance_signoff", "governance_remark")
+WRITTEN_ONCE = ("governance_signoff", "governance_remark", "governance_comparison")
 """Tables whose rows are never rewritten, by nobody who serves."""
 
 

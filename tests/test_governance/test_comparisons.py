@@ -1,0 +1,260 @@
+"""Two versions on the same rows: asked for, measured by the job, recorded once, shown."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from django.db import connection, transaction
+
+from countersign.blobs.store import receive
+from countersign.errors import Invalid, Refused
+from countersign.jobs import runner
+from countersign.jobs.models import Job
+from countersign.ledger.verification import verify
+from countersign.permissions import Role
+from governance.comparisons.actions import record_comparison, request_comparison
+from governance.comparisons.models import Comparison
+from governance.comparisons.queries import newest_pair
+from governance.evaluation.actions import record_results, request_evaluation
+from governance.evaluation.data import read
+from governance.evaluation.measures import compare_paired, measure_binary
+from governance.evaluation.models import Evaluation
+from registry.versions.models import ModelVersion
+from tests.factories import registry as make
+from tests.factories.governance import CIRCUMSTANCES
+from tests.factories.people import actor_for
+from tests.test_core.ledger_kit import begin
+from tests.test_governance import evidence_kit as kit
+from tests.test_registry.kit import assert_entry, last, leaves
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def world(transactional_db: None) -> kit.World:
+    begin()
+    return kit.credit_world()
+
+
+def labels_of(world: kit.World, folder: Any) -> np.ndarray:
+    path = folder / "held.parquet"
+    path.write_bytes(kit.labelled_parquet())
+    return read(
+        path,
+        data_format="parquet",
+        features=[],
+        target="default",
+        positive_label="1",
+        sensitive_attributes=[],
+    ).labels
+
+
+def scored(
+    world: kit.World,
+    version: ModelVersion,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    *,
+    keep: bool = True,
+    threshold: float = 0.3,
+) -> Evaluation:
+    """Evidence measured on these scores, which are kept as the job keeps them."""
+    evaluation = request_evaluation(version=version, dataset_version=world.data, actor=world.maker)
+    measures = measure_binary(
+        labels=labels,
+        scores=scores,
+        threshold=threshold,
+        favourable_is_positive=False,
+        groups={},
+        seed=7,
+        draws=100,
+    )
+    content = scores.astype("<f8").tobytes()
+    kept = receive(iter([content]), size=len(content), expected_sha256=None, limit=len(content))
+    return record_results(
+        evaluation=evaluation,
+        results=kit.results_of(evaluation, measures),
+        circumstances=CIRCUMSTANCES,
+        scores=kept if keep else None,
+        actor=world.maker,
+    )
+
+
+@pytest.fixture
+def pair(
+    world: kit.World, tmp_path: Any
+) -> tuple[Evaluation, Evaluation, np.ndarray, np.ndarray, np.ndarray]:
+    """A better version 2 and version 1, on the same rows."""
+    labels = labels_of(world, tmp_path)
+    random = np.random.default_rng(3)
+    worse = np.clip(0.25 * labels + random.random(len(labels)) * 0.75, 0, 1)
+    better = np.clip(0.6 * labels + random.random(len(labels)) * 0.4, 0, 1)
+    second = make.make_version(world.model, actor=world.maker)
+    return (
+        scored(world, second, better, labels),
+        scored(world, world.version, worse, labels),
+        labels,
+        better,
+        worse,
+    )
+
+
+def test_the_job_records_the_paired_differences_once(world: kit.World, pair: Any) -> None:
+    evaluation, against, labels, better, worse = pair
+    job = request_comparison(evaluation=evaluation, against=against, actor=world.maker)
+    assert job is not None
+    details = {"details": {"against": str(against.id)}}
+    assert_entry(
+        last("governance.comparison.requested"),
+        verb="governance.comparison.requested",
+        subject=evaluation,
+        actor=world.maker,
+        after=details,
+    )
+    assert request_comparison(evaluation=evaluation, against=against, actor=world.maker) == job
+
+    runner.run(job.id)
+    comparison = Comparison.objects.get()
+    assert Job.objects.get(id=job.id).result == {"comparison": str(comparison.id)}
+    leaf = last("governance.comparison.recorded")
+    assert leaf["data"] == {"before": None, "after": comparison.ledger_state()}
+    assert (leaf["via"], leaf["actor"]["ref"]) == (f"job:{job.id}", str(world.maker.ref))
+    oracle = compare_paired(
+        labels=labels, scores=better, champion_scores=worse, threshold=0.3, seed=20_260, draws=2000
+    )
+    measured = comparison.differences
+    assert measured["diffs"]["roc_auc"] == oracle["diffs"]["roc_auc"]
+    assert measured["diffs"]["roc_auc"]["diff_ci_low"] > 0
+    assert measured["answers"] == oracle["answers"]
+    assert sum(cell["n"] for cell in measured["answers"]) == len(labels) == measured["n"]
+    assert sum(cell["positives"] for cell in measured["answers"]) == int(labels.sum())
+    assert measured["champion"]["results_digest"] == f"sha256:{against.results_digest}"
+
+    assert request_comparison(evaluation=evaluation, against=against, actor=world.maker) is None
+    count = len(leaves())
+    again = record_comparison(
+        evaluation=evaluation, against=against, document={"other": 1}, actor=world.maker
+    )
+    assert (again.pk, len(leaves())) == (comparison.pk, count)
+    from countersign.ledger.sealer import seal_now
+
+    seal_now()
+    assert verify(anchors=[]).findings == []
+
+
+def test_two_who_ask_at_once_share_a_job(world: kit.World, pair: Any) -> None:
+    evaluation, against, *_ = pair
+    barrier, found = threading.Barrier(2), list[UUID]()
+
+    def ask() -> None:
+        try:
+            barrier.wait(20)
+            job = request_comparison(evaluation=evaluation, against=against, actor=world.maker)
+            assert job is not None
+            found.append(job.id)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 2
+    assert len(set(found)) == 1
+
+
+def test_nothing_is_asked_when_the_ledger_cannot_be_written(
+    world: kit.World, pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation, against, *_ = pair
+    with kit.broken_ledger(monkeypatch):
+        request_comparison(evaluation=evaluation, against=against, actor=world.maker)
+    with kit.broken_ledger(monkeypatch):
+        record_comparison(evaluation=evaluation, against=against, document={"n": 1}, actor=world.maker)
+    assert not Comparison.objects.exists()
+
+
+def test_who_may_not_evaluate_may_not_compare(world: kit.World, pair: Any) -> None:
+    evaluation, against, *_ = pair
+    with pytest.raises(Refused, match="evaluate"):
+        request_comparison(evaluation=evaluation, against=against, actor=actor_for(world.user(Role.VIEWER)))
+
+
+def test_other_rows_thresholds_and_evidence_without_scores_are_not_compared(
+    world: kit.World, pair: Any, tmp_path: Any
+) -> None:
+    evaluation, _, labels, better, _ = pair
+    third = make.make_version(world.model, actor=world.maker)
+    without = scored(world, third, better, labels, keep=False)
+    other_threshold = scored(world, third, better, labels, threshold=0.5)
+    elsewhere = make.make_dataset_version(
+        make.make_dataset(world.team, actor=world.maker),
+        actor=world.maker,
+        content=kit.labelled_parquet(seed=2),
+        descriptor=kit.DESCRIPTOR,
+    )
+    with transaction.atomic():
+        other_rows = request_evaluation(version=third, dataset_version=elsewhere, actor=world.maker)
+        other_rows = record_results(
+            evaluation=other_rows,
+            results=kit.results_of(other_rows, kit.measured(rows=400)),
+            circumstances=CIRCUMSTANCES,
+            actor=world.maker,
+        )
+    for against, words in (
+        (without, "older than the keeping of scores"),
+        (other_threshold, "Not the same threshold"),
+        (other_rows, "Not the same rows"),
+        (evaluation, "one evaluation, not two"),
+    ):
+        with pytest.raises(Invalid, match=words) as refused:
+            request_comparison(evaluation=evaluation, against=against, actor=world.maker)
+        assert refused.value.code == "not_comparable"
+    assert not Job.objects.filter(kind="governance.compare").exists()
+
+
+def test_the_page_tells_what_differs_and_what_is_not_known(world: kit.World, pair: Any) -> None:
+    evaluation, against, *_ = pair
+    url = f"/models/{world.model.name}/versions/{evaluation.version.number}/compare/{against.version.number}/"
+    browser = kit.browser(world.maker_user)
+    before = browser.get(url)
+    assert before.status_code == 200
+    assert "The differences were not measured yet" in kit.text_of(before)
+    assert browser.post(url).status_code == 303
+    job = Job.objects.get(kind="governance.compare")
+    assert "are being measured" in kit.text_of(browser.get(url))
+    runner.run(job.id)
+    page = browser.get(url)
+    text = kit.text_of(page)
+    assert newest_pair(evaluation.version, against.version) == (evaluation, against)
+    assert "ROC AUC higher is better" in text
+    assert "Better" in text
+    assert "Whose answer changes at 0.3" in text
+    assert "Files, by digest" in text
+    assert page.content.count(b"<h1") == 1
+    viewer = kit.browser(world.user(Role.VIEWER))
+    assert viewer.get(url).status_code == 200
+    assert viewer.post(url).status_code == 403
+    stranger = kit.browser(kit.credit_world(name="another", people="otto").maker_user)
+    assert stranger.get(url).status_code == 404
+    form = browser.get(f"/models/{world.model.name}/compare/", {"this": "2", "with": "1"})
+    assert (form.status_code, form["Location"]) == (303, f"/models/{world.model.name}/versions/2/compare/1/")
+
+
+def test_the_interface_answers_with_the_document(world: kit.World, pair: Any) -> None:
+    evaluation, against, *_ = pair
+    client = kit.browser(world.maker_user)
+    url = f"/api/v1/models/{world.model.name}/versions/{evaluation.version.number}/comparison/{against.version.number}"
+    assert client.get(url).status_code == 404
+    asked = client.post(url, content_type="application/json")
+    assert asked.status_code == 202
+    assert asked["Location"] == f"/api/v1/jobs/{asked.json()['job']}"
+    runner.run(UUID(asked.json()["job"]))
+    answer = client.get(url).json()
+    assert answer["document"]["diffs"]["roc_auc"]["method"] == "paired DeLong"
+    assert client.post(url, content_type="application/json").json()["digest"] == answer["digest"]
