@@ -79,7 +79,14 @@ class EvaluationListView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "POST": Permission.EVALUATE}
 
-    @extend_schema(operation_id="evaluation_list", responses=EvaluationSerializer(many=True))
+    @extend_schema(
+        operation_id="evaluation_list",
+        parameters=[
+            OpenApiParameter("model", str, description="The name of a model."),
+            OpenApiParameter("version", int, description="The number of a version."),
+        ],
+        responses=EvaluationSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Newest first; `?model=` and `?version=` narrow it."""
         found = evaluations_visible_to(self.actor).defer("results", "circumstances")
@@ -104,9 +111,7 @@ class EvaluationListView(ActorAPIView):
             suite=asked["suite"],
             actor=self.actor,
         )
-        response = Response(EvaluationSerializer(evaluation).data, status=202)
-        response["Location"] = f"/api/v1/jobs/{evaluation.job_id}"
-        return response
+        return self.under_way(EvaluationSerializer(evaluation).data, evaluation.job_id)
 
 
 class EvaluationView(ActorAPIView):

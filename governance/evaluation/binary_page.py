@@ -8,6 +8,7 @@ from governance.evaluation.figures import (
     class_names,
     curve_figures,
     decisions,
+    decisions_sentence,
     score_figure,
     threshold_figure,
 )
@@ -21,8 +22,9 @@ def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
     return {
         "curves": curve_figures(evaluation, yardstick),
         "scores": score_figure(evaluation),
-        "threshold_figure": threshold_figure(evaluation),
+        "threshold_figure": threshold_figure(evaluation, yardstick),
         "decisions": decisions(evaluation, yardstick),
+        "decided": decisions_sentence(evaluation, yardstick),
         "classes": class_names(evaluation.results_document),
         "groups": group_rows(evaluation, yardstick),
         "attributes": attributes(evaluation, yardstick),

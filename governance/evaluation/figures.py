@@ -31,19 +31,15 @@ def curve_figures(evaluation: Evaluation, yardstick: Yardstick) -> list[SafeStri
     return figures
 
 
-def threshold_figure(evaluation: Evaluation) -> SafeString:
-    """Precision and recall at every threshold, with the declared one marked."""
+def threshold_figure(evaluation: Evaluation, yardstick: Yardstick) -> SafeString:
+    """Precision and recall at every threshold, with the declared one marked; the champion's beside."""
     results = evaluation.results_document
     points = results["curves"]["threshold"]
+    theirs = yardstick.champion.results_document["curves"]["threshold"] if yardstick.champion else []
     declared = results["threshold"]
-    series = [
-        Series(
-            label,
-            [(one["threshold"], one[key]) for one in points if one[key] is not None],
-            at_end=True,
-        )
-        for key, label in (("precision", "Precision"), ("recall", "Recall"))
-    ]
+    shown = (("precision", "Precision"), ("recall", "Recall"))
+    series = [_by_threshold(points, key, label, "ink") for key, label in shown]
+    series += [_by_threshold(theirs, key, "", "ghost") for key, _ in shown if theirs]
     drawing = charts.curve(
         [one for one in series if one.points],
         x_label="Threshold",
@@ -51,22 +47,56 @@ def threshold_figure(evaluation: Evaluation) -> SafeString:
         title="What another threshold would do",
         x_mark=(declared, f"declared {formats.score(declared, 2)}"),
     )
-    twin = charts.twin(
-        ("Threshold", "Precision", "Recall", "Selected"),
-        [
-            (
-                formats.score(one["threshold"], 2),
-                formats.score(one["precision"]),
-                formats.score(one["recall"]),
-                formats.percent(one["selection_rate"]),
-            )
-            for one in points
-        ],
-        summary="Numbers behind thresholds",
+    columns = ["Threshold", "Precision", "Recall", "Selected"]
+    if yardstick.champion:
+        number = yardstick.champion.version.number
+        columns += [f"Precision {number}", f"Recall {number}"]
+    rows = []
+    for place, one in enumerate(points):
+        row = [
+            formats.score(one["threshold"], 2),
+            formats.score(one["precision"]),
+            formats.score(one["recall"]),
+            formats.percent(one["selection_rate"]),
+        ]
+        if theirs:
+            row += [formats.score(theirs[place][key]) for key, _ in shown]
+        rows.append(row)
+    note = "Precision and recall by threshold"
+    if yardstick.champion:
+        note += f"; champion {yardstick.champion.version.number} in grey"
+    twin = charts.twin(columns, rows, summary="Numbers behind thresholds")
+    return charts.figure("What another threshold would do", note, drawing, twin)
+
+
+def _by_threshold(
+    points: Sequence[Mapping[str, Any]], key: str, label: str, tone: charts.plots.Tone
+) -> Series:
+    line = [(one["threshold"], one[key]) for one in points if one[key] is not None]
+    return Series(label, line, tone, at_end=True)
+
+
+def decisions_sentence(evaluation: Evaluation, yardstick: Yardstick) -> str:
+    """What the declared threshold does in numbers, and how many more or fewer than the champion's."""
+    results = evaluation.results_document
+    positive, _ = _labels(results)
+    named, _ = class_names(results)
+    counts = results["confusion"]
+    selected = counts["tp"] + counts["fp"]
+    said = (
+        f"At the declared threshold {formats.thousands(selected)} of {formats.plural(results['n'], 'row')} are "
+        f"predicted {positive}"
     )
-    return charts.figure(
-        "What another threshold would do", "Precision and recall by threshold", drawing, twin
-    )
+    theirs = yardstick.champion.results_document if yardstick.champion else None
+    if theirs and theirs["threshold"] == results["threshold"]:
+        before = theirs["confusion"]["tp"] + theirs["confusion"]["fp"]
+        apart = formats.thousands(abs(selected - before))
+        said += (
+            ", as many as by the champion"
+            if selected == before
+            else (f", {apart} {'more' if selected > before else 'fewer'} than by the champion")
+        )
+    return f"{said}. Of those, {formats.thousands(counts['tp'])} are {named}."
 
 
 def decisions(evaluation: Evaluation, yardstick: Yardstick) -> SafeString:

@@ -21,7 +21,8 @@ _GLYPH = 6.6  # mean width of a character at 12 px
 class Series:
     """One line of a plot. `ink` is the version in question, `ghost` the champion; `value` is in its label.
 
-    `at_end`: the label stands at the line's right end, for lines of different measures."""
+    `at_end`: the label stands at the line's right end, for lines of different measures; without a label, as for the
+    champion's line beside one that has it, none stands there."""
 
     label: str
     points: Sequence[svg.Point]
@@ -99,7 +100,7 @@ def curve(
         marks.append(svg.dot("ink", frame.at_x(dot[0]), frame.at_y(dot[1]), 4))
     marks += _captions(frame, drawn, references)
     told = f"{desc} " if desc else ""
-    lines = "; ".join(one.caption for one in series)
+    lines = "; ".join(one.caption for one in series if one.caption)
     return svg.drawing(
         marks,
         width=frame.width,
@@ -211,7 +212,7 @@ def _captions(
 ) -> list[str]:
     marks = []
     for one, points in drawn:
-        if one.at_end and points:
+        if one.at_end and one.caption and points:
             right = points[-1][0]
             under = [y for x, y in points if x >= right - _GLYPH * len(one.caption)]
             marks.append(_caption(one, right, max(min(under) - 8, frame.top + 10), anchor="end"))
