@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,6 +15,7 @@ from django.utils.safestring import SafeString
 from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
+from governance.environments.models import Environment
 from governance.environments.queries import environments_in_order
 from governance.evaluation.measures.catalogue import HEADLINES, METRICS
 from governance.evaluation.models import Evaluation, EvaluationState
@@ -22,13 +24,24 @@ from governance.evaluation.writing import span, written
 from governance.profiles.queries import profile_of
 from governance.promotion.live import live_of
 from governance.promotion.next_acts import unmet
-from governance.promotion.queries import gate_of, gate_title, live_in
+from governance.promotion.queries import Gate, gate_of, gate_title, live_in
 from governance.reviews.figures import state_of, tally_of
 from governance.reviews.models import Review, ReviewState
 from governance.reviews.queries import newest_review, standings_of, with_their_rows
 from registry.versions import columns
 from registry.versions.columns import Column
 from registry.versions.models import ModelVersion, RegisteredModel
+
+_asked: WeakKeyDictionary[HttpRequest, dict[tuple[UUID, UUID], Gate]] = WeakKeyDictionary()
+
+
+def _gate(request: HttpRequest, version: ModelVersion, environment: Environment) -> Gate:
+    """The gate's answer, asked once for a page however many of its panels show it."""
+    asked = _asked.setdefault(request, {})
+    key = (version.pk, environment.pk)
+    if key not in asked:
+        asked[key] = gate_of(version=version, environment=environment)
+    return asked[key]
 
 
 def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
@@ -37,7 +50,7 @@ def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
     answers = []
     for environment in environments_in_order():
         period = live_in(environment, version.model)
-        gate = gate_of(version=version, environment=environment)
+        gate = _gate(request, version, environment)
         answers.append(
             {
                 "environment": environment,
@@ -57,7 +70,7 @@ def acts(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | Non
     if environment is None:
         return None
     actor, team = actor_of_request(request), version.model.team_id
-    gate = gate_of(version=version, environment=environment)
+    gate = _gate(request, version, environment)
     period = live_in(environment, version.model)
     review = gate.standing.review if gate.standing else None
     return {

@@ -110,7 +110,9 @@ def searched(models: Models, text: str) -> Models:
 def _newest_version() -> Any:
     newest = ModelVersion.objects.filter(model=OuterRef("pk"), archived_at__isnull=True).order_by("-number")
     # ids are of UUID version 7: as text they stand in the order of their time
-    return Coalesce(Subquery(newest.values(made=Cast("pk", TextField()))[:1]), Value(""))
+    return Coalesce(
+        Subquery(newest.values(made=Cast("pk", TextField()))[:1]), Value(""), output_field=TextField()
+    )
 
 
 def _first_owner() -> Any:

@@ -128,7 +128,11 @@ def test_a_limit_is_the_decimal_that_was_written() -> None:
             "risk_tier: high\nrisk_teir: low\n",
             "“risk_teir” is not a key this place knows",
         ),
-        ("suite: default-binary", "suite: other", "There is no suite “other”. Known: default-binary, default-regression."),
+        (
+            "suite: default-binary",
+            "suite: other",
+            "There is no suite “other”. Known: default-binary, default-regression.",
+        ),
         ("identity, purpose", "identity, purposes", "no card section “purposes”. Did you mean “purpose”?"),
         ("identity, purpose", "identity, identity", "“card_sections” names something twice."),
         ("approval_valid_days: 365", "approval_valid_days: 0", "“approval_valid_days” is at least 1, not 0."),
