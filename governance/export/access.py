@@ -11,7 +11,11 @@ from governance.export.models import AuditExport
 def get_export(actor: Actor, number: int) -> AuditExport:
     """The export with this number. Raises NotFound where its model is unseen (a period: to who does not
     see every model), Refused to who may see it and not take it away."""
-    export = AuditExport.objects.filter(number=number).select_related("model", "environment", "job", "blob").first()
+    export = (
+        AuditExport.objects.filter(number=number)
+        .select_related("model__team", "environment", "job", "blob")
+        .first()
+    )
     team = export.model.team_id if export and export.model else None
     if export is None or (not actor.holds(Permission.SEE, team) and not actor.holds(Permission.EXPORT, team)):
         raise NotFound(f"There is no audit export {number}, or you may not see it.")

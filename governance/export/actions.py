@@ -132,7 +132,10 @@ def _require(actor: Actor, model: RegisteredModel | None) -> None:
 
 
 def _scope_problems(
-    model: RegisteredModel | None, environment: Environment | None, start: datetime | None, end: datetime | None
+    model: RegisteredModel | None,
+    environment: Environment | None,
+    start: datetime | None,
+    end: datetime | None,
 ) -> dict[str, list[str]]:
     of_period = start is not None or end is not None
     if [model is not None, environment is not None, of_period].count(True) > 1:

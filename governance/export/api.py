@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -76,7 +76,11 @@ class ExportListView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = Permission.EXPORT
 
-    @extend_schema(operation_id="export_list", responses=ExportSerializer(many=True))
+    @extend_schema(
+        operation_id="export_list",
+        parameters=[OpenApiParameter("model", str, description="The name of a model.")],
+        responses=ExportSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Newest first; `?model=` narrows it."""
         found = exports_visible_to(self.actor)

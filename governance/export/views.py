@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from zipfile import BadZipFile
 
 from django.http import HttpRequest, HttpResponseBase
@@ -22,7 +23,7 @@ from countersign.web.render import asks_for_part, redirect_after_post, render_pa
 from governance.export.access import get_export
 from governance.export.actions import request_export
 from governance.export.contents.writing import LEFT_OUT
-from governance.export.forms import ONE_MODEL, ExportForm
+from governance.export.forms import ONE_ENVIRONMENT, ONE_MODEL, ExportForm
 from governance.export.holdings import parts_of
 from governance.export.models import AuditExport, ExportState
 from governance.export.queries import exports_visible_to
@@ -39,7 +40,7 @@ STATUS = {
 @page(Permission.EXPORT)
 @require_http_methods(["GET", "HEAD", "POST"])
 def export_list(request: HttpRequest) -> HttpResponseBase:
-    """The exports the actor may take away, newest first; POST asks for one. `?model=` chooses the model."""
+    """The exports the actor may take away, newest first; POST asks for one. `?model=` and `?environment=` choose."""
     actor = actor_of_request(request)
     status = 200
     if request.method == "POST":
@@ -84,6 +85,7 @@ def export_page(request: HttpRequest, number: int) -> HttpResponseBase:
         "word": word,
         "job_url": reverse("jobs:job", args=[export.job_id]),
         "keys": _keys(),
+        "again": _again(export),
         "noun": "Ledger",
     }
     if waiting:
@@ -91,6 +93,15 @@ def export_page(request: HttpRequest, number: int) -> HttpResponseBase:
     elif export.blob is not None:
         context |= _holdings(export)
     return render_page(request, "governance/export/export.html", context)
+
+
+def _again(export: AuditExport) -> str:
+    """The query that chooses the same scope again; empty for a period."""
+    if export.model is not None:
+        return "?" + urlencode({ONE_MODEL: export.model.name})
+    return (
+        "?" + urlencode({ONE_ENVIRONMENT: export.environment.slug}) if export.environment is not None else ""
+    )
 
 
 def state_of(export: AuditExport) -> tuple[str, str]:
@@ -123,8 +134,12 @@ def _keys() -> dict[str, str]:
 
 
 def _chosen(request: HttpRequest, actor: Any) -> dict[str, Any]:
-    """The model a link came with, if it may be chosen."""
-    name = request.GET.get("model", "")
-    field = ExportForm(actor=actor).fields["model"]
-    found = field.queryset.filter(name=name).first() if name else None  # type: ignore[attr-defined]
-    return {"model": found.pk} if found else {}
+    """The model (by name) or environment (by slug) a link came with, if it may be chosen."""
+    form = ExportForm(actor=actor)
+    for scope, field in ((ONE_MODEL, "name"), (ONE_ENVIRONMENT, "slug")):
+        said = request.GET.get(scope, "").replace("\0", "")
+        choices = form.fields[scope].queryset  # type: ignore[attr-defined]
+        found = choices.filter(**{field: said}).first() if said else None
+        if found:
+            return {"scope": scope, scope: found.pk}
+    return {}

@@ -16,8 +16,8 @@ CANNOT_BE_PROVEN = (
     "That another auditor was shown the same log, unless you compare checkpoints or share a witness.",
     "That a verify.py handed over together with the bundle is honest: use your own copy.",
     "That erased values are gone from backups, or from bundles handed out before.",
-    "In a bundle about one model or one environment: that the log holds no further entries about it. A bundle about a period shows "
-    "that it holds every entry of the period.",
+    "In a bundle about one model or one environment: that the log holds no further entries about it. A bundle about "
+    "a period shows that it holds every entry of the period.",
     "That report.html says what the files say: it is a reading of them, the files decide.",
 )
 """What no bundle shows; docs/audit-bundle.md lists the same."""

@@ -308,10 +308,7 @@ def _evidence(version: ModelVersion) -> Iterable[EvidencePart]:
         results = evaluation.results_document
         yield EvidencePart(
             evaluation,
-            [
-                Measured(METRICS[name], "", estimate)
-                for name, estimate in results.get("metrics", {}).items()
-            ],
+            [Measured(METRICS[name], "", estimate) for name, estimate in results.get("metrics", {}).items()],
             [
                 Measured(METRICS[name], _group(group), estimate)
                 for group in results.get("groups", [])
