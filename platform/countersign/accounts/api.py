@@ -31,7 +31,13 @@ def checked(serializer: type[Serializer[Any]], request: Request) -> dict[str, An
     return data
 
 
-class Me(ActorAPIView):
+class PersonalView(ActorAPIView):
+    """What tells of people is kept by no cache."""
+
+    kept = "no-store"
+
+
+class Me(PersonalView):
     """Who asks."""
 
     required_permission = None
@@ -42,7 +48,7 @@ class Me(ActorAPIView):
         return Response(shapes.MeSerializer(shapes.me(self.actor)).data)
 
 
-class Users(ActorAPIView):
+class Users(PersonalView):
     """People."""
 
     required_permission = READ_OR_MANAGE
@@ -62,7 +68,7 @@ class Users(ActorAPIView):
         return self.made(shapes.UserSerializer(user).data, reverse("accounts:api-user", args=[user.pk]))
 
 
-class OneUser(ActorAPIView):
+class OneUser(PersonalView):
     """A person."""
 
     required_permission = Permission.SEE
@@ -73,7 +79,7 @@ class OneUser(ActorAPIView):
         return Response(shapes.UserSerializer(access.get_user(self.actor, user)).data)
 
 
-class DeactivateUser(ActorAPIView):
+class DeactivateUser(PersonalView):
     """Closing an account."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -90,7 +96,7 @@ class DeactivateUser(ActorAPIView):
         return Response(shapes.UserSerializer(closed).data)
 
 
-class ReactivateUser(ActorAPIView):
+class ReactivateUser(PersonalView):
     """Opening an account again."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -102,7 +108,7 @@ class ReactivateUser(ActorAPIView):
         return Response(shapes.UserSerializer(opened).data)
 
 
-class ResetPassword(ActorAPIView):
+class ResetPassword(PersonalView):
     """A forgotten password."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -117,7 +123,7 @@ class ResetPassword(ActorAPIView):
         return Response(shapes.TemporaryPasswordSerializer(said).data, headers={"Cache-Control": "no-store"})
 
 
-class Teams(ActorAPIView):
+class Teams(PersonalView):
     """Teams."""
 
     required_permission = READ_OR_MANAGE
@@ -137,7 +143,7 @@ class Teams(ActorAPIView):
         return Response(shapes.TeamSerializer(team).data, status=201)
 
 
-class Memberships(ActorAPIView):
+class Memberships(PersonalView):
     """Roles people hold."""
 
     required_permission = READ_OR_MANAGE
@@ -176,7 +182,7 @@ class Memberships(ActorAPIView):
         return Response(shapes.MembershipSerializer(granted).data, status=201)
 
 
-class EndMembership(ActorAPIView):
+class EndMembership(PersonalView):
     """Ending a role."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -195,7 +201,7 @@ class EndMembership(ActorAPIView):
         return Response(shapes.MembershipSerializer(ended).data)
 
 
-class MembershipUntil(ActorAPIView):
+class MembershipUntil(PersonalView):
     """How long a role lasts."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -214,7 +220,7 @@ class MembershipUntil(ActorAPIView):
         return Response(shapes.MembershipSerializer(moved).data)
 
 
-class EndSessions(ActorAPIView):
+class EndSessions(PersonalView):
     """Signing a person out everywhere."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -226,7 +232,7 @@ class EndSessions(ActorAPIView):
         return Response(shapes.UserSerializer(found).data)
 
 
-class ServiceAccounts(ActorAPIView):
+class ServiceAccounts(PersonalView):
     """Service accounts."""
 
     required_permission = READ_OR_MANAGE
@@ -255,7 +261,7 @@ class ServiceAccounts(ActorAPIView):
         return Response(shapes.ServiceAccountSerializer(account).data, status=201)
 
 
-class ReassignServiceAccount(ActorAPIView):
+class ReassignServiceAccount(PersonalView):
     """Who answers for a service account."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -273,7 +279,7 @@ class ReassignServiceAccount(ActorAPIView):
         return Response(shapes.ServiceAccountSerializer(moved).data)
 
 
-class DeactivateServiceAccount(ActorAPIView):
+class DeactivateServiceAccount(PersonalView):
     """Closing a service account."""
 
     required_permission = Permission.MANAGE_PEOPLE
@@ -288,7 +294,7 @@ class DeactivateServiceAccount(ActorAPIView):
         return Response(shapes.ServiceAccountSerializer(closed).data)
 
 
-class Tokens(ActorAPIView):
+class Tokens(PersonalView):
     """Tokens."""
 
     required_permission = None
@@ -324,7 +330,7 @@ class Tokens(ActorAPIView):
         return Response(made, status=201, headers={"Cache-Control": "no-store"})
 
 
-class RevokeToken(ActorAPIView):
+class RevokeToken(PersonalView):
     """Closing a token."""
 
     required_permission = None

@@ -26,7 +26,10 @@ if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
 
 TOKEN = re.compile(r"cs_[A-Za-z0-9_-]{43}")
-NEVER_IN_A_URL = "Never put a token in a URL: it ends in logs. Revoke it, and send a new one as “Authorization: Bearer cs_…”."
+NEVER_IN_A_URL = (
+    "Never put a token in a URL: it ends in logs. "
+    "Revoke it, and send a new one as “Authorization: Bearer cs_…”."
+)
 _TOKEN_PARAMETERS = frozenset({"token", "access_token", "api_token", "api_key", "apikey"})
 _USE_NOTED_EVERY = timedelta(minutes=1)
 

@@ -24,9 +24,8 @@ class AsOf(PageForm):
         label="On", required=False, help_text="A day (UTC), such as 3 Mar 2026: as it stood at its end."
     )
 
-    def instant(self) -> datetime:
+    def instant(self, now: datetime) -> datetime:
         """The end of the day, or now for none, today, and a day that cannot be read."""
-        now = clock.now()
         day = self.cleaned_data.get("on") if self.is_valid() else None
         return (
             now
@@ -42,9 +41,10 @@ def person_access(request: HttpRequest, user: UUID) -> HttpResponseBase:
     actor = actor_of_request(request)
     found = access.get_user(actor, user)
     form = AsOf(request.GET if "on" in request.GET else {"on": ""})
-    instant = form.instant()
+    now = clock.now()
+    instant = form.instant(now)
     # The last instant of the day: a role that ends with the day was held on it.
-    moment = instant if instant >= clock.now() else instant - timedelta(microseconds=1)
+    moment = instant if instant >= now else instant - timedelta(microseconds=1)
     roles = held_at(queries.memberships_visible_to(actor).filter(user=found), moment)
     rights = rights_of(roles if found.is_active else [])
     names = {
@@ -54,7 +54,7 @@ def person_access(request: HttpRequest, user: UUID) -> HttpResponseBase:
         "rights": rights,
         "may": sum(bool(right.through) for right in rights),
         "form": form,
-        "day": (instant - timedelta(days=1)).date() if instant < clock.now() else None,
+        "day": (instant - timedelta(days=1)).date() if instant < now else None,
         "may_manage": actor.may(Permission.MANAGE_PEOPLE),
     }
     return render_page(request, "accounts/access.html", names, status=200 if form.is_valid() else 422)
