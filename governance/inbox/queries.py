@@ -245,7 +245,7 @@ def _ending(standing: Standing) -> Task | None:
         remark=remark,
         url=reverse("governance:review-ask", args=[review.version.model.name, review.version.number])
         + f"?environment={review.environment.slug}",
-        due=ends_at.date(),
+        due=None if standing.stale else ends_at.date(),
     )
 
 

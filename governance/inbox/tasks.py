@@ -63,7 +63,8 @@ def of_review(
     url: str | None = None,
     due: date | None = None,
 ) -> Task:
-    """A task about a review, with the requester's reason and the tally."""
+    """A task about a review, with the requester's reason and the tally; `due` where it is another day than the
+    review's own."""
     review = standing.review
     return Task(
         key=f"{kind}:{review.number}",

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from countersign.errors import Invalid, NotFound
-from countersign.ledger.views import lines_of
+from countersign.ledger.trail import lines_of
 from countersign.permissions import Permission
 from countersign.web.formats import day
 from countersign.web.guards import actor_of_request, page

@@ -22,6 +22,7 @@ from governance.cards.sections import SECTIONS
 from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Measure, Unit
 from governance.policies.requirements import RequirementResult, exact_text
 from governance.reviews.queries import Standing
+from registry.versions.models import ManifestFile
 
 KEY_LIMIT = 700
 WIDTH = 160
@@ -146,7 +147,7 @@ def groups(standing: Standing) -> Iterator[Anchor]:
     }
     for attribute, group in [*measured, *(place for place in ratios if place not in measured)]:
         n, metrics = measured.get((attribute, group), (None, {}))
-        first = next(iter(metrics), None)
+        first = "roc_auc" if "roc_auc" in metrics else next(iter(metrics), None)
         parts = []
         if first is not None:
             label = METRICS[first].label if first in METRICS else first
@@ -201,10 +202,10 @@ def sections(standing: Standing) -> Iterator[Anchor]:
 
 def _file(standing: Standing, path: str) -> Anchor | None:
     file = standing.review.version.files.filter(path=path).first()
-    return file and file_anchor(file)
+    return file_anchor(file) if file else None
 
 
-def file_anchor(file: Any) -> Anchor:
+def file_anchor(file: ManifestFile) -> Anchor:
     """A file of the version."""
     return Anchor(
         key=f"{AnchorKind.FILE}:{file.path}",

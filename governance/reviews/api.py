@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -178,7 +178,14 @@ class ReviewListView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "POST": Permission.REQUEST_REVIEW}
 
-    @extend_schema(operation_id="review_list", responses=ReviewSerializer(many=True))
+    @extend_schema(
+        operation_id="review_list",
+        parameters=[
+            OpenApiParameter("state", str, description="How it stands."),
+            OpenApiParameter("model", str, description="The name of a model."),
+        ],
+        responses=ReviewSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Newest first; `?state=`, `?model=` narrow it."""
         found = reviews_visible_to(self.actor)
@@ -202,9 +209,7 @@ class ReviewListView(ActorAPIView):
             due_on=asked["due_on"],
             actor=self.actor,
         )
-        response = Response(ReviewSerializer(review).data, status=201)
-        response["Location"] = f"/api/v1/reviews/{review.number}"
-        return response
+        return self.made(ReviewSerializer(review).data, f"/api/v1/reviews/{review.number}")
 
 
 class ReviewView(ActorAPIView):
@@ -224,6 +229,7 @@ class SignOffView(ActorAPIView):
     required_permission: ClassVar[Declared] = Permission.SEE
 
     @extend_schema(operation_id="review_sign_off", request=SignOffInput, responses={201: SignOffSerializer})
+    @idempotent
     def post(self, request: Request, number: int) -> Response:
         """Sign a decision, bound to the subject you saw (`subject_digest` of the review)."""
         given = SignOffInput(data=request.data)

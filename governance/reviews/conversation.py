@@ -85,8 +85,9 @@ def threads_of(standing: Standing) -> list[Hung]:
 
 def _hung(standing: Standing, thread: Thread) -> Hung:
     anchor = thread.anchor
-    present = find_anchor(standing, thread.anchor_key)
-    same = present is not None and f"sha256:{present.digest}" == anchor["digest"]
+    fixed = anchor["kind"] == AnchorKind.FILE  # a manifest never changes
+    present = None if fixed else find_anchor(standing, thread.anchor_key)
+    same = fixed or (present is not None and f"sha256:{present.digest}" == anchor["digest"])
     return Hung(
         thread=thread,
         remarks=sorted(thread.remarks.all(), key=lambda one: (one.created_at, one.id)),

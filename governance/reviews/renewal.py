@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from countersign.web import formats
+from governance.cards.history import SectionChange, changes_between
 from governance.cards.models import CardRevision
-from governance.cards.sections import SECTIONS
 from governance.comparisons.facts import Fact
 from governance.environments.models import Environment
 from governance.evaluation.models import Evaluation, EvaluationState
@@ -24,18 +24,18 @@ from governance.reviews.subject import PART_TITLES, part_digest
 from registry.lineage.models import LineageEdge
 from registry.versions.models import Contributor, ModelVersion
 
-TEXT_SHOWN = 600
-
 
 @dataclass(frozen=True, slots=True)
 class Moved:
     """One named part of the subject that is another than the one approved. `was` and `now` say which, `facts` what
-    differs inside; `measures` are those of both evaluations on the same rows, or `not_compared` says why none."""
+    differs inside, `words` which words of the card; `measures` are those of both evaluations on the same rows, or
+    `not_compared` says why none."""
 
     name: str
     was: str
     now: str
     facts: list[Fact] = field(default_factory=list)
+    words: list[SectionChange] = field(default_factory=list)
     measures: list[Comparison] = field(default_factory=list)
     not_compared: str = ""
 
@@ -164,23 +164,11 @@ def _card(standing: Standing, signed: SignOff) -> Moved:
     now, wanted = standing.card, signed.subject_parts.get("card")
     revisions = CardRevision.objects.filter(version=standing.review.version_id).order_by("-number")
     was = next((one for one in revisions if part_digest(f"sha256:{one.digest}") == wanted), None)
-    old, new = (one.sections if one else {} for one in (was, now))
-    facts = [
-        Fact(SECTIONS[name].title if name in SECTIONS else name, _text(old.get(name)), _text(new.get(name)))
-        for name in sorted({*old, *new}, key=lambda one: list(SECTIONS).index(one) if one in SECTIONS else 99)
-        if old.get(name) != new.get(name)
-    ]
-    return Moved("card", _revision(was), _revision(now), facts=facts)
+    return Moved("card", _revision(was), _revision(now), words=changes_between(was, now))
 
 
 def _revision(card: CardRevision | None) -> str:
     return f"revision {card.number}, {card.digest[:12]}" if card else "no card"
-
-
-def _text(text: str | None) -> str:
-    if not text or not text.strip():
-        return "nothing written"
-    return text if len(text) <= TEXT_SHOWN else f"{text[: TEXT_SHOWN - 1]}…"
 
 
 def _lineage(standing: Standing, signed: SignOff) -> Moved:
@@ -199,8 +187,12 @@ def _contributors(standing: Standing, signed: SignOff) -> Moved:
 
 
 def _people(contributors: Iterable[Contributor]) -> str:
-    named = (f"{one.user.full_name if one.user else one.kind} ({one.kind})" for one in contributors)
-    return "; ".join(named) or "nobody"
+    """Who they are and as what, each person once."""
+    kinds: dict[str, list[str]] = {}
+    for one in contributors:
+        who = one.user.full_name if one.user else "somebody without an account here"
+        kinds.setdefault(who, []).append(one.get_kind_display().lower())
+    return "; ".join(f"{who} ({', '.join(dict.fromkeys(what))})" for who, what in kinds.items()) or "nobody"
 
 
 def _policy(standing: Standing, earlier: Review, signed: SignOff) -> Moved:

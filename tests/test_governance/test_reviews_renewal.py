@@ -85,7 +85,12 @@ def test_a_rewritten_card_is_shown_section_by_section(case: Case) -> None:
     assert [(one.name, one.was[:10], one.now[:10]) for one in renewal.moved] == [
         ("card", "revision 1", "revision 2")
     ]
-    assert [(fact.was, fact.now) for fact in renewal.moved[0].facts] == [("Few.", "Many.")]
+    (change,) = renewal.moved[0].words
+    assert change.section.id == "limitations"
+    assert [(piece.kind, piece.text.strip()) for piece in change.words.pieces] == [
+        ("removed", "Few."),
+        ("added", "Many."),
+    ]
 
 
 def test_a_new_policy_is_shown_requirement_by_requirement(case: Case) -> None:
