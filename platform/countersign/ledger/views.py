@@ -155,7 +155,7 @@ def foot(request: HttpRequest) -> LedgerState | None:
     if outcome is not None:
         passed, at = outcome
         when = formats.relative(at, clock.now()) or formats.instant(at)
-        text += f"; verified {when}" if passed else f"; the verification {when} found what does not hold"
+        text += f"; verified {when}" if passed else f"; verified {when}, and it does not hold"
     return LedgerState(
         text=text,
         url=reverse("ledger:trail"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ SECTIONS = {
     Section.ROOTS: "Roots of the tree",
     Section.TABLES: "Tables the ledger tells of",
 }
+
+NAMED = re.compile(r"[a-z_]+\.[a-z_]+ ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}): ")
+"""A finding about one thing: its kind and its id."""
 
 
 def on_ledger(request: HttpRequest, subject: Any) -> Mapping[str, Any]:
@@ -52,9 +56,11 @@ def on_job(request: HttpRequest, job: Job) -> Mapping[str, Any] | None:
     """What a verification read and found."""
     if job.kind != VERIFY or not job.result:
         return None
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     for finding in job.result["findings"]:
-        found.setdefault(SECTIONS[Section(finding["section"])], []).append(finding["sentence"])
+        named = NAMED.match(finding["sentence"])
+        of_section = found.setdefault(SECTIONS[Section(finding["section"])], [])
+        of_section.append((finding["sentence"], named[1] if named else ""))
     checked = [(words, job.result["counts"].get(section.value, 0)) for section, words in SECTIONS.items()]
     return {"report": job.result, "found": list(found.items()), "checked": checked}
 
