@@ -16,7 +16,7 @@ from governance.profiles.actions import set_profile
 from registry.versions.actions import archive_model, update_model
 from registry.versions.models import RegisteredModel
 from tests.factories import registry as make
-from tests.factories.people import make_team, make_user
+from tests.factories.people import api_client, make_team, make_user, token_for
 from tests.test_governance.review_kit import Case, client_of, make_case
 
 pytestmark = pytest.mark.django_db
@@ -226,3 +226,21 @@ def test_the_list_costs_the_same_however_much_there_is(
         make.make_version(model, actor=case.maker)
     with django_assert_num_queries(len(few)):
         owner.get(f"{MODELS}{address}")
+
+
+def test_rest_takes_the_same_filters(case: Case) -> None:
+    other_model(case, "low", tier="low")
+    rest = api_client(token_for(case.owner_user))
+
+    def found(query: str) -> set[str]:
+        answer = rest.get(f"/api/v1/models?{query}")
+        assert answer.status_code == 200
+        return {one["name"] for one in answer.json()["results"]}
+
+    assert found("tier=low") == {"low"}
+    assert found("gate=waiting&tier=high&live=not:production") == {case.version.model.name}
+    assert found(f"owner={case.owner_user.username}&q=Purpose of low") == {"low"}
+    assert found(f"q={case.version.digest[:8]}") == {case.version.model.name}
+    refused = rest.get("/api/v1/models?gate=maybe")
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_filter_value")
+    assert rest.get("/api/v1/models?q=%00").status_code == 422

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -32,12 +32,20 @@ from registry.rest import (
     by_tag,
     checked,
 )
-from registry.versions import actions
+from registry.versions import actions, listing
 from registry.versions.access import get_alias, get_model, get_tag, get_version
 from registry.versions.actions.locks import lock_model
 from registry.versions.api import shapes
 from registry.versions.models import Alias, RegisteredModel, Tag
 from registry.versions.queries import models_visible_to
+
+SEARCH = OpenApiParameter("q", str, description="Part of name, description or purpose; a digest's beginning.")
+FILTERS = [
+    OpenApiParameter(one.name, str, description=one.hint)
+    for one in listing.filters()
+    if one.name != TEAM.name  # an unknown team is an empty list here, as it always was
+]
+"""The filters of the list of models, those of higher layers too: they are all there before any URL is asked for."""
 
 READ_OR_REGISTER: Declared = {
     "GET": Permission.SEE,
@@ -73,7 +81,7 @@ class Models(ActorAPIView):
 
     @extend_schema(
         operation_id="models_list",
-        parameters=[CONTAINS, TEAM, TAG, FLAVOUR, ARCHIVED],
+        parameters=[CONTAINS, TEAM, TAG, FLAVOUR, ARCHIVED, SEARCH, *FILTERS],
         responses=shapes.ModelSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
@@ -82,6 +90,10 @@ class Models(ActorAPIView):
         models = by_tag(models, request, tags__version__isnull=True)  # a version's tags are not its model's
         if flavour := request.query_params.get("flavour"):
             models = models.filter(versions__flavour=flavour).distinct()
+        if q := request.query_params.get("q", "").strip():
+            models = listing.searched(models, q)
+        given = {one.name: request.query_params.get(one.name, "") for one in FILTERS}
+        models = listing.narrowed(models, self.actor, given)
         return self.page(drawn(models), shapes.ModelSerializer)
 
     @extend_schema(
