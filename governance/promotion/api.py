@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -84,7 +84,14 @@ class PromotionListView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = {"GET": Permission.SEE, "POST": Permission.SEE}
 
-    @extend_schema(operation_id="promotion_list", responses=PromotionSerializer(many=True))
+    @extend_schema(
+        operation_id="promotion_list",
+        parameters=[
+            OpenApiParameter("model", str, description="The name of a model."),
+            OpenApiParameter("environment", str, description="The slug of an environment."),
+        ],
+        responses=PromotionSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Newest first; `?model=` and `?environment=` narrow it."""
         found = promotions_visible_to(self.actor)

@@ -195,6 +195,7 @@ SPECTACULAR_SETTINGS = {
         "UploadStateEnum": "registry.versions.models.UploadState",
         "EvaluationStateEnum": "governance.evaluation.models.EvaluationState",
         "PolicyRevisionStateEnum": "governance.policies.models.RevisionState",
+        "SectionKindEnum": "governance.cards.api.cards.SECTION_KINDS",
         "ReviewStateEnum": "governance.reviews.models.ReviewState",
         "ExportStateEnum": "governance.export.models.ExportState",
     },

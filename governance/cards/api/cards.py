@@ -23,13 +23,15 @@ from registry.versions.access import get_version
 from registry.versions.actions.locks import lock_version
 from registry.versions.models import ModelVersion
 
+SECTION_KINDS = ["drawn", "written", "mixed"]
+
 
 class SectionSerializer(serializers.Serializer[Any]):
     """One section: who fills it, whether the model's risk tier requires it, and how it stands."""
 
     id = serializers.CharField()
     title = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["drawn", "written", "mixed"])
+    kind = serializers.ChoiceField(choices=SECTION_KINDS)
     required = serializers.BooleanField()  # type: ignore[assignment]  # a field of the body
     state = serializers.CharField(help_text="complete, not applicable, or what is absent")
     text = serializers.CharField(help_text="Markdown; empty where nothing is written")

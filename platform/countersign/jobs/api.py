@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -67,7 +67,14 @@ class JobListView(ActorAPIView):
 
     required_permission: ClassVar[Declared] = None
 
-    @extend_schema(operation_id="job_list", responses=JobSerializer(many=True))
+    @extend_schema(
+        operation_id="job_list",
+        parameters=[
+            OpenApiParameter("state", str, description="How it stands."),
+            OpenApiParameter("kind", str, description="What it does."),
+        ],
+        responses=JobSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Newest first; `?state=` and `?kind=` narrow it."""
         found = jobs_visible_to(self.actor)

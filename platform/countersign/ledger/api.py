@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from countersign.api.views import ActorAPIView
 from countersign.errors import Invalid, NotFound
@@ -34,10 +36,11 @@ class EntrySerializer(serializers.Serializer[Any]):
 
 
 class EntryListSerializer(serializers.Serializer[Any]):
-    """Newest first; `next` is the cursor of the page after."""
+    """Newest first; follow `next`. There is no way back but the browser's."""
 
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
     results = EntrySerializer(many=True)
-    next = serializers.CharField(allow_null=True)
 
 
 class CheckpointSerializer(serializers.Serializer[Any]):
@@ -56,14 +59,29 @@ class KeysSerializer(serializers.Serializer[Any]):
     export = serializers.CharField()
 
 
+FILTERS = [
+    OpenApiParameter("verb", str, description="A verb, or the beginning of some, ending with a dot."),
+    OpenApiParameter("who", str, description="Part of the name of who did it."),
+    OpenApiParameter("actor", UUID, description="The id of who did it."),
+    OpenApiParameter(
+        "kind", str, description="What kind of thing it is about, such as registry.model_version."
+    ),
+    OpenApiParameter("subject", UUID, description="The id of what it is about."),
+    OpenApiParameter("act", UUID, description="The act it belongs to."),
+    OpenApiParameter("since", date, description="The first day (UTC)."),
+    OpenApiParameter("until", date, description="The last day (UTC), included."),
+    OpenApiParameter("cursor", str, description="As `next` has it."),
+]
+
+
 class EntryListView(ActorAPIView):
     """The audit trail."""
 
     required_permission: ClassVar[Declared] = Permission.READ_LEDGER
 
-    @extend_schema(operation_id="ledger_entries", responses=EntryListSerializer)
+    @extend_schema(operation_id="ledger_entries", parameters=FILTERS, responses=EntryListSerializer)
     def get(self, request: Request) -> Response:
-        """Newest first, narrowed by `verb`, `actor`, `subject`, `act`, `since`, `until`."""
+        """Newest first, narrowed."""
         form = TrailFilter(request.query_params or None)
         if form.is_bound and not form.is_valid():
             raise Invalid(
@@ -86,7 +104,8 @@ class EntryListView(ActorAPIView):
             }
             for entry, said in zip(found.entries, sentences, strict=True)
         ]
-        return Response(EntryListSerializer({"results": results, "next": found.next}).data)
+        following = found.next and replace_query_param(request.build_absolute_uri(), "cursor", found.next)
+        return Response(EntryListSerializer({"next": following, "previous": None, "results": results}).data)
 
 
 class ProofView(ActorAPIView):

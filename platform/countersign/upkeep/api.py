@@ -24,6 +24,4 @@ class VerificationsView(ActorAPIView):
         """Ask for one; follow its job, whose result says `ok` and names each finding. One that is live already is the
         answer. For compliance, auditors and administrators."""
         job = request_verification(actor=self.actor)
-        response = Response(JobSerializer(job).data, status=202)
-        response["Location"] = f"/api/v1/jobs/{job.id}"
-        return response
+        return self.under_way(JobSerializer(job).data, job.pk)
