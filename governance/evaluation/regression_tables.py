@@ -106,7 +106,7 @@ def group_rows(evaluation: Evaluation, yardstick: Yardstick, *, width: int = 240
                     limit=limit,
                     axis=axis,
                     reference=whole,
-                    insufficient=not entry["sufficient"],
+                    insufficient=not entry["sufficient"] or state == "insufficient",
                     width=width,
                 ),
                 champion=written(ERROR, beside["value"]) if beside.get("value") is not None else "",
@@ -155,7 +155,7 @@ def _attribute(
                     limit=limit,
                     axis=axis,
                     reference=1.0,
-                    insufficient=not measured,
+                    insufficient=not measured or state == "insufficient",
                     width=width,
                 ),
                 differences=tuple(

@@ -256,7 +256,7 @@ def _attribute(
                     limit=limit,
                     axis=axis,
                     reference=1.0,
-                    insufficient=not measured,
+                    insufficient=not measured or state == "insufficient",
                     width=width,
                 )
                 if status != "reference"
