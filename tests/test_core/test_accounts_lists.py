@@ -40,7 +40,7 @@ def admin(client: Client) -> User:
 def shown(client: Client, name: str, **query: str) -> str:
     answer = client.get(reverse(f"accounts:{name}"), query)
     assert answer.status_code == 200
-    content: str = answer.content.decode().split("<main")[1].split("</main>")[0]
+    content: str = answer.content.decode().split("<main")[1].split("<aside")[0]
     return content[content.index("<tbody") : content.index("</tbody>")] if "<tbody" in content else content
 
 
