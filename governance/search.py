@@ -8,7 +8,7 @@ from django.urls import reverse
 from countersign.actors import Actor
 from countersign.permissions import Permission
 from countersign.web.formats import instant
-from countersign.web.search import Found, Hit, Kind, Query, register
+from countersign.web.search import PROSE, Found, Hit, Kind, Query, by_prose, register
 from governance.export.models import AuditExport
 from governance.export.queries import exports_visible_to
 from governance.policies.models import Policy
@@ -18,8 +18,8 @@ from governance.reviews.queries import reviews_visible_to
 
 
 def find_reviews(actor: Actor, query: Query, limit: int) -> Found:
-    """By number, by the name of the model, “credit-default 14”, or by what was asked; newest first."""
-    wanted = Q(reason__icontains=query.text)
+    """By number, by the name of the model, or “credit-default 14”; newest first."""
+    wanted = Q(pk__in=[])
     if query.folded:
         wanted |= Q(version__model__name_folded__contains=query.folded)
     if (number := query.number_of("review")) is not None:
@@ -27,6 +27,12 @@ def find_reviews(actor: Actor, query: Query, limit: int) -> Found:
     elif query.numbered and query.numbered[0]:
         wanted |= Q(version__model__name_folded=query.numbered[0], version__number=query.numbered[1])
     return Found.of(reviews_visible_to(actor).filter(wanted), limit, _review)
+
+
+def find_words_in_reviews(actor: Actor, query: Query, limit: int) -> Found:
+    """By what was asked; newest first."""
+    rows = by_prose(reviews_visible_to(actor), query, prose="reason", name="version__model__name_folded")
+    return Found.of(rows, limit, _review)
 
 
 def _review(review: Review) -> Hit:
@@ -84,3 +90,4 @@ def _export(export: AuditExport) -> Hit:
 register(Kind("reviews", "Reviews", 30, find_reviews))
 register(Kind("policies", "Policies", 50, find_policies))
 register(Kind("exports", "Audit exports", 70, find_exports))
+register(Kind("review-words", "Said in reviews", PROSE + 2, find_words_in_reviews))

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from countersign.actors import Actor
 from countersign.web.formats import instant, plural, thousands
-from countersign.web.search import Found, Hit, Kind, Query, by_name, register
+from countersign.web.search import PROSE, Found, Hit, Kind, Query, by_name, by_prose, register
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.queries import dataset_versions_visible_to, datasets_visible_to
 from registry.versions.models import ModelVersion, RegisteredModel
@@ -19,12 +19,21 @@ CUT = 110
 
 
 def find_models(actor: Actor, query: Query, limit: int) -> Found:
-    """By name, then by description; the newest version's digest is drawn."""
+    """By name; the newest version's digest is drawn."""
+    return Found.of(by_name(_models(actor), query, name="name_folded"), limit, _model)
+
+
+def find_words_on_models(actor: Actor, query: Query, limit: int) -> Found:
+    """By description."""
+    rows = by_prose(_models(actor), query, prose="description", name="name_folded")
+    return Found.of(rows.order_by("name_folded"), limit, _model)
+
+
+def _models(actor: Actor) -> QuerySet[Any]:
     newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number")
-    rows = by_name(models_visible_to(actor), query, name="name_folded", prose="description").annotate(
+    return models_visible_to(actor).annotate(
         newest=Subquery(newest.values("number")[:1]), newest_digest=Subquery(newest.values("digest")[:1])
     )
-    return Found.of(rows, limit, _model)
 
 
 def _model(model: RegisteredModel) -> Hit:
@@ -63,12 +72,21 @@ def _version(version: ModelVersion) -> Hit:
 
 
 def find_datasets(actor: Actor, query: Query, limit: int) -> Found:
-    """By name, then by description."""
+    """By name; the newest version's digest is drawn."""
+    return Found.of(by_name(_datasets(actor), query, name="name_folded"), limit, _dataset)
+
+
+def find_words_on_datasets(actor: Actor, query: Query, limit: int) -> Found:
+    """By description."""
+    rows = by_prose(_datasets(actor), query, prose="description", name="name_folded")
+    return Found.of(rows.order_by("name_folded"), limit, _dataset)
+
+
+def _datasets(actor: Actor) -> QuerySet[Any]:
     newest = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-number")
-    rows = by_name(datasets_visible_to(actor), query, name="name_folded", prose="description").annotate(
+    return datasets_visible_to(actor).annotate(
         newest=Subquery(newest.values("number")[:1]), newest_digest=Subquery(newest.values("digest")[:1])
     )
-    return Found.of(rows, limit, _dataset)
 
 
 def _dataset(dataset: Dataset) -> Hit:
@@ -115,3 +133,5 @@ register(Kind("models", "Models", 10, find_models))
 register(Kind("versions", "Versions", 20, find_versions))
 register(Kind("datasets", "Data", 40, find_datasets))
 register(Kind("dataset-versions", "Dataset versions", 45, find_dataset_versions))
+register(Kind("model-words", "Written about models", PROSE, find_words_on_models))
+register(Kind("dataset-words", "Written about data", PROSE + 1, find_words_on_datasets))

@@ -263,7 +263,10 @@ def test_search_finds_by_name_version_and_digest_names_before_prose(
         groups = client_of_team.get("/search/", {"q": q}).context["groups"]
         return [hit.title for group in groups if group["label"] == label for hit, *_ in group["hits"]]
 
-    assert hits("credit", "Models") == ["credit-default", "zeta"]
+    assert hits("credit", "Models") == ["credit-default"]
+    assert hits("credit", "Written about models") == ["zeta"]
+    order = [group["label"] for group in client_of_team.get("/search/?q=credit").context["groups"]]
+    assert order.index("Data") < order.index("Written about models"), "names before prose"
     assert hits("Credit-Default 1", "Versions") == ["credit-default 1"]
     assert hits(version.digest[:7], "Versions") == ["credit-default 1"]
     assert hits(f"sha256:{data.digest[:10]}", "Dataset versions") == ["credit-train 1"]

@@ -2,7 +2,8 @@
 
     register(Kind("models", "Models", order=10, find=find_models))
 
-`find(actor, query, limit)` gives the hits the actor may see, names before prose, best first.
+`find(actor, query, limit)` gives the hits the actor may see, best first. What people wrote is found by kinds of its
+own, which come last.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
@@ -22,6 +23,9 @@ from countersign.actors import Actor
 from countersign.identifiers import fold
 
 LONGEST = 200
+SHORTEST_IN_PROSE = 3
+PROSE = 90
+"""The order of kinds that look into what people wrote: after every name."""
 COUNTED = 1_000
 """Beyond so many hits of a kind nobody counts."""
 DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
@@ -135,22 +139,24 @@ def find(actor: Actor, query: Query, *, limit: int) -> list[tuple[Kind, Found]]:
     return [(kind, hits) for kind, hits in found if hits.hits]
 
 
-def by_name(
-    rows: QuerySet[Any], query: Query, *, name: str, prose: str | None = None, also: Q | None = None
-) -> QuerySet[Any]:
-    """Rows whose folded name holds what was typed, or whose prose does, or that are `also` meant: exact names
-    first, then beginnings, then names that hold it, then prose; within these by name."""
-    nothing = Q(pk__in=[])
-    wanted = Q(**{f"{name}__contains": query.folded}) if query.folded else nothing
-    if prose and query.text.strip():
-        wanted |= Q(**{f"{prose}__icontains": query.text.strip()})
+def by_name(rows: QuerySet[Any], query: Query, *, name: str) -> QuerySet[Any]:
+    """Rows whose folded name holds what was typed: exact names first, then beginnings, then names that hold it;
+    within these by name."""
+    if not query.folded:
+        return rows.none()
     ranks = [
         When(**{name: query.folded}, then=Value(0)),
         When(**{f"{name}__startswith": query.folded}, then=Value(1)),
-        When(**{f"{name}__contains": query.folded}, then=Value(2)),
     ]
-    ranked = rows.filter(wanted | (also or nothing)).annotate(
-        rank=Case(*ranks, default=Value(3), output_field=IntegerField())
-    )
+    found = rows.filter(**{f"{name}__contains": query.folded})
+    ranked = found.annotate(rank=Case(*ranks, default=Value(2), output_field=IntegerField()))
     ordered: QuerySet[Any] = ranked.order_by("rank", name, "pk")
     return ordered
+
+
+def by_prose(rows: QuerySet[Any], query: Query, *, prose: str, name: str) -> QuerySet[Any]:
+    """Rows in whose prose the words stand, and not in their name: what search shows after every name."""
+    text = query.text.strip()
+    if len(text) < SHORTEST_IN_PROSE:
+        return rows.none()
+    return rows.filter(**{f"{prose}__icontains": text}).exclude(**{f"{name}__contains": query.folded})
