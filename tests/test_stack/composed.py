@@ -82,7 +82,7 @@ class Composed:
                         there.parent.mkdir(parents=True, exist_ok=True)
                         shutil.copy(ROOT / source, there)
         environment = self.environment("migrate")  # the volume of no service; settings are only read
-        self._run([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], environment)
+        self.run_here(["python", "manage.py", "collectstatic", "--noinput", "-v0"], environment)
 
     def _make_postgres(self) -> Postgres:
         postgres = Postgres(
@@ -222,14 +222,22 @@ class Composed:
         """A volume as the running service sees it."""
         return Path(f"/proc/{self._processes[service].pid}/root{self.volumes / volume}")
 
-    def run(self, service: str, command: list[str] | None = None) -> str:
+    def run(self, service: str, command: list[str] | None = None, *, status: int = 0) -> str:
         """Run a one-shot service, or another command as it (`docker compose run`), to its end; standard output."""
-        return self._run(self.confined(service, command or self.command(service)), self.environment(service))
+        environment = self.environment(service) | {"TMPDIR": str(self.folder / "tmp" / service)}
+        return self.run_here(
+            self.confined(service, command or self.command(service)), environment, status=status
+        )
 
-    def _run(self, command: list[str], environment: dict[str, str]) -> str:
+    def run_here(self, command: list[str], environment: dict[str, str], *, status: int = 0) -> str:
+        """Run a command of the image on this host; standard output."""
         done = subprocess.run(command, cwd=self.app, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
+
+    def superuser_url(self) -> str:
+        """The connection of PostgreSQL's own administrator."""
+        return f"postgresql://{SUPERUSER}:{self.secret('postgres_password')}@127.0.0.1:{self.ports['postgres']}/postgres"
 
     def manage(self, *arguments: str) -> str:
         """A management command with the rights of bootstrap."""

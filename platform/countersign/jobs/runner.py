@@ -42,6 +42,15 @@ def _no_room(what: str) -> JobFailed:
     )
 
 
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk lies behind an error: what is being written is often closed by another one."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def actor_of(job: Job) -> Actor:
     """The person who asked, with the grants they hold now, by the road `job:<id>`."""
     return resolve(
@@ -162,7 +171,7 @@ def run(job_id: UUID) -> None:
         else:  # the job stays ours until its lease ends; then the sweeper gives it another attempt
             log.warning("job.database_lost", error=type(error.__cause__ or error).__name__)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if _is_disk_full(error):
             log.warning("job.disk_full", error=str(error))
             _end(job, actor, _no_room("disk of the worker"), JobState.FAILED)
         else:
