@@ -46,7 +46,7 @@ def _gate(request: HttpRequest, version: ModelVersion, environment: Environment)
 
 def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
     """The gate's answer for each environment, the last one in full."""
-    actor = actor_of_request(request)
+    actor, team = actor_of_request(request), version.model.team_id
     answers = []
     for environment in environments_in_order():
         period = live_in(environment, version.model)
@@ -59,6 +59,8 @@ def gates(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
                 "standing": gate.standing,
                 "title": gate_title(gate, environment),
                 "unmet": unmet(gate, version=version, environment=environment, actor=actor),
+                "may_promote": actor.may(Permission.PROMOTE, team),
+                "may_roll_back": actor.may(Permission.ROLL_BACK, team),
             }
         )
     return {"answers": answers[::-1]}
@@ -79,6 +81,7 @@ def acts(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | Non
         "allowed": gate.verdict.allowed,
         "review": review,
         "may_promote": actor.may(Permission.PROMOTE, team),
+        "may_roll_back": actor.may(Permission.ROLL_BACK, team),
         "may_ask": actor.holds(Permission.REQUEST_REVIEW, team) and review is None,
     }
 

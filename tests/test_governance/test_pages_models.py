@@ -112,14 +112,19 @@ def test_each_filter_is_a_chip_that_goes_alone(case: Case, owner: Client) -> Non
     assert 'href="/models/?tier=low">Drop the last</a>' in nothing
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["tier=extreme", "team=nobody", "owner=nobody", "live=moon", "gate=maybe", "sort=luck", "q=%00", "at=zz"],
-)
-def test_a_value_nobody_offers_is_said_to_be_none(owner: Client, query: str) -> None:
-    page = owner.get(f"{MODELS}?{query}")
-    assert page.status_code == 422
-    assert "Internal" not in page.content.decode()
+def test_a_value_nobody_offers_is_said_to_be_none(owner: Client) -> None:
+    for query in (
+        "tier=extreme",
+        "team=nobody",
+        "owner=nobody",
+        "live=moon",
+        "gate=maybe",
+        "sort=luck",
+        "q=%00",
+        "at=zz",
+    ):
+        page = owner.get(f"{MODELS}?{query}")
+        assert page.status_code == 422, query
 
 
 def test_search_looks_in_name_description_purpose_and_digest(case: Case, owner: Client) -> None:
@@ -162,20 +167,20 @@ def test_the_order_is_by_tier_unless_asked_otherwise(case: Case, owner: Client) 
     assert names(owner.get(f"{MODELS}?sort=-registered")) == ["none", "medium", "a-low", "b-low", high]
 
 
-@pytest.mark.parametrize("sort", ["", "-name", "owner", "-newest"])
-def test_fifty_at_a_time_without_gap_or_repeat(case: Case, owner: Client, sort: str) -> None:
+def test_fifty_at_a_time_without_gap_or_repeat(case: Case, owner: Client) -> None:
     made = [f"m{number:02}" for number in range(51)]
     for name in made:
         other_model(case, name)
-    seen: list[str] = []
-    address: str | None = f"{MODELS}?sort={sort}" if sort else MODELS
-    while address:
-        page = owner.get(address)
-        seen += names(page)
-        later = re.search(r'href="([^"]*)">Later</a>', page.content.decode())
-        address = f"{MODELS}{unescape(later[1])}" if later else None
-    assert len(seen) == 52
-    assert set(seen) == {*made, case.version.model.name}
+    for sort in ("", "-name", "owner", "-newest"):
+        seen: list[str] = []
+        address: str | None = f"{MODELS}?sort={sort}"
+        while address:
+            page = owner.get(address)
+            seen += names(page)
+            later = re.search(r'href="([^"]*)">Later</a>', page.content.decode())
+            address = f"{MODELS}{unescape(later[1])}" if later else None
+        assert len(seen) == 52
+        assert set(seen) == {*made, case.version.model.name}
 
 
 def test_another_teams_models_are_not_there(case: Case) -> None:
@@ -204,28 +209,25 @@ def test_who_may_not_register_sees_the_act_refused_with_its_reason(case: Case, o
     assert 'aria-disabled="true" aria-describedby="why-not"' not in owner.get(MODELS).content.decode()
 
 
-@pytest.mark.parametrize(
-    "address", ["", "?tier=high", "?gate=waiting&q=model", "?sort=owner", "?live=not:production"]
-)
 def test_the_list_costs_the_same_however_much_there_is(
-    case: Case,
-    owner: Client,
-    address: str,
-    django_assert_max_num_queries: Any,
-    django_assert_num_queries: Any,
+    case: Case, owner: Client, django_assert_max_num_queries: Any, django_assert_num_queries: Any
 ) -> None:
     case.ask()
     other_model(case, "second", tier="low")
     make.make_version(other_model(case, "unreviewed", tier="high"), actor=case.maker)
-    with django_assert_max_num_queries(200) as few:
-        owner.get(f"{MODELS}{address}")
+    addresses = ("", "?tier=high", "?gate=waiting&q=model", "?sort=owner", "?live=not:production")
+    few = {}
+    for address in addresses:
+        with django_assert_max_num_queries(100) as few[address]:
+            owner.get(f"{MODELS}{address}")
     for number in range(3):
         case.ask(version=case.next_version())
         model = other_model(case, f"more-{number}", tier="high")
         make.make_version(model, actor=case.maker)
         make.make_version(model, actor=case.maker)
-    with django_assert_num_queries(len(few)):
-        owner.get(f"{MODELS}{address}")
+    for address in addresses:
+        with django_assert_num_queries(len(few[address])):
+            owner.get(f"{MODELS}{address}")
 
 
 def test_rest_takes_the_same_filters(case: Case) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from countersign.ledger.queries import Filters
 from countersign.ledger.trail import trail
 from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request, page
@@ -16,11 +15,13 @@ from countersign.web.render import render_page
 from registry.gates import protected_names
 from registry.versions import columns
 from registry.versions.access import get_model
+from registry.versions.activity import about
 from registry.versions.listing import joined, named, owners_of
 from registry.versions.models import Alias, ModelVersion
 from registry.versions.views.edits import edit_forms
 
 VERSIONS_SHOWN = 25
+ENTRIES_SHOWN = 8
 
 
 @page(Permission.SEE)
@@ -53,9 +54,7 @@ def model_page(request: HttpRequest, name: str) -> HttpResponse:
         "columns": columns.columns_of("versions"),
         "window": window,
         "tags": list(model.tags.filter(version__isnull=True).order_by("key")),
-        "activity": trail(
-            actor=actor, filters=Filters(subject_type=model.ledger_type, subject_ref=model.pk), limit=8
-        ),
+        "activity": trail(actor=actor, filters=about(model), limit=ENTRIES_SHOWN),
         "host": request.build_absolute_uri("/").rstrip("/"),
     }
     return render_page(request, "registry/model.html", context)
