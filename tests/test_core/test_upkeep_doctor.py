@@ -244,3 +244,14 @@ def test_the_command_tells_programs_too(capsys: pytest.CaptureFixture[str]) -> N
     everything = json.dumps(told)
     for name in ("DATABASE_URL", "REDIS_URL", "COUNTERSIGN_SECRET_KEY", "COUNTERSIGN_LEDGER_KEY"):
         assert os.environ[name] not in everything
+
+
+def test_sizes_count_what_grows(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    begin_ledger(settings)
+    call_command("sizes")
+    lines_said = capsys.readouterr().out.splitlines()
+    (entries,) = [line for line in lines_said if line.startswith("ledger entries")]
+    count, size, each = (int(word.replace(",", "")) for word in entries.split()[2:])
+    assert count == 1
+    assert size == each > 0
+    assert lines_said[-1].startswith("the whole database")
