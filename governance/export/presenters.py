@@ -10,13 +10,14 @@ from django.urls import reverse
 
 from countersign.jobs import subjects
 from countersign.jobs.subjects import SubjectLabel
-from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, name_with, sentence
 from countersign.web.formats import instant, thousands
 from governance.environments.models import Environment
 from governance.export.models import AuditExport
 from registry.versions.presenters import model_words
 
 _ENVIRONMENTS = Lookup(Environment.objects.in_bulk)
+name_with(_ENVIRONMENTS, str)
 _EXPORTS = Lookup(AuditExport.objects.only("number").in_bulk)
 
 

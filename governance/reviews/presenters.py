@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, name_with, sentence
 from governance.reviews.models import Decision, Review, ReviewState
 
 DECISION_WORDS = {
@@ -23,6 +23,8 @@ DECIDED_WORDS = {
 
 
 _REVIEWS = Lookup(Review.objects.select_related("version__model", "environment").in_bulk)
+
+name_with(_REVIEWS, lambda review: _review(review.number))
 
 
 def _review(number: int) -> Link:

@@ -6,10 +6,18 @@ from typing import Any
 
 from django.urls import reverse
 
-from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
-from registry.datasets.models import Dataset
+from countersign.ledger.presenters import Link, Lookup, Sentence, name_with, sentence
+from registry.datasets.models import Dataset, DatasetVersion
 
 _DATASETS = Lookup(Dataset.objects.in_bulk)
+_VERSIONS = Lookup(DatasetVersion.objects.select_related("dataset").in_bulk)
+name_with(_DATASETS, lambda dataset: Link(dataset.name, reverse("registry:dataset", args=[dataset.name])))
+name_with(
+    _VERSIONS,
+    lambda version: Link(
+        str(version), reverse("registry:dataset-version", args=[version.dataset.name, version.number])
+    ),
+)
 
 
 def _dataset(ref: str, number: int | None = None) -> Link | str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from countersign.accounts.models import User
-from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, name_with, sentence
 from registry import links
 from registry.versions.models import ModelVersion, RegisteredModel
 
@@ -16,6 +16,10 @@ _USERS = Lookup(User.objects.in_bulk)
 
 def _linked(text: str, url: str | None) -> Link | str:
     return Link(text, url) if url else text
+
+
+name_with(MODELS, lambda model: _linked(model.name, links.model(model)))
+name_with(VERSIONS, lambda version: _linked(str(version), links.version(version)))
 
 
 def model_words(ref: str) -> Link | str:

@@ -7,11 +7,15 @@ from typing import Any
 from django.urls import reverse
 
 from countersign.accounts.models import ServiceAccount, Team, User
-from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, name_with, sentence
 
 _USERS = Lookup(User.objects.in_bulk)
 _TEAMS = Lookup(Team.objects.in_bulk)
 _SERVICE_ACCOUNTS = Lookup(ServiceAccount.objects.in_bulk)
+
+name_with(_USERS, lambda user: Link(user.full_name, reverse("accounts:person", args=[user.pk])))
+name_with(_TEAMS, lambda team: f"the team {team.name}")
+name_with(_SERVICE_ACCOUNTS, lambda account: account.name)
 
 
 def _person(ref: str | None) -> Link | str:

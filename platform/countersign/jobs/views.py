@@ -51,16 +51,19 @@ def job_list(request: HttpRequest) -> HttpResponse:
     if wanted["mine"]:
         found = found.filter(actor_kind=actor.kind, actor_ref=actor.ref)
     jobs, window = window_of(request, found, order_by=("-created_at", "-pk"))
-    states = dict(JobState.choices)
     with naming([job.subject_ref for job in jobs if job.subject_ref]):
         rows = [_row(job) for job in jobs]
     context = {
         "rows": rows,
         "window": window,
         "chips": [
-            _chip("state", "Is", wanted, [(value, str(label).lower()) for value, label in states.items()]),
+            [
+                *_chip(
+                    "state", "Is", wanted, [(value, str(word).lower()) for value, word in JobState.choices]
+                ),
+                *_chip("mine", "", wanted, [("1", "Mine only")]),
+            ],
             _chip("kind", "Kind", wanted, kinds()),
-            _chip("mine", "", wanted, [("1", "Mine only")]),
         ],
         "filtered": any(wanted.values()),
         "noun": "Inbox",

@@ -99,6 +99,28 @@ def telling(leaves: Iterable[Mapping[str, Any]]) -> AbstractContextManager[None]
     return naming(ids)
 
 
+_words: list[tuple[Lookup[Any], Callable[[Any], Link | str]]] = []
+
+
+def name_with(lookup: Lookup[Found], words: Callable[[Found], Link | str]) -> None:
+    """Say how the things a lookup knows are called where an entry's values hold their ids."""
+    _words.append((lookup, words))
+
+
+def words_of(ref: str) -> Link | str | None:
+    """How the thing of this id is called; None where nobody knows it, or the text is no id."""
+    try:
+        wanted = UUID(ref) if len(ref) == _UUID_LENGTH else None
+    except ValueError:
+        wanted = None
+    if wanted is None:
+        return None
+    for lookup, words in _words:
+        if (found := lookup.of(wanted)) is not None:
+            return words(found)
+    return None
+
+
 @contextmanager
 def naming(ids: Iterable[UUID]) -> Iterator[None]:
     """Inside, each lookup reads these ids in one query, when the first of them is asked for."""

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from countersign import clock
@@ -18,6 +19,7 @@ from countersign.ledger import queries, verbs
 from countersign.ledger.forms import TrailFilter, kinds
 from countersign.ledger.models import Checkpoint
 from countersign.ledger.names import name_of
+from countersign.ledger.presenters import Sentence, telling, words_of
 from countersign.ledger.proofs import siblings, verify_inclusion
 from countersign.ledger.queries import Filters, ProvenEntry
 from countersign.ledger.trail import COLUMNS, lines_of, rows_of, trail
@@ -30,6 +32,8 @@ from countersign.web.render import render_page
 
 SHOWN_CHECKPOINTS = 5
 SHOWN_TOGETHER = 20
+Shown = str | SafeString
+"""A value as the page shows it: an id as the name of its thing, with a link."""
 
 
 @page(Permission.READ_LEDGER)
@@ -90,11 +94,13 @@ def entry_page(request: HttpRequest, entry: UUID) -> HttpResponse:
     together = queries.entries(
         actor=actor, filters=Filters(act=UUID(leaf["act"])), limit=SHOWN_TOGETHER + 1
     ).entries
+    with telling([leaf]):
+        changes = _changes(leaf["data"]["before"], leaf["data"]["after"])
     context = {
         "line": lines_of([proven.entry])[0],
         "leaf": leaf,
         "kind": dict(kinds()).get(leaf["subject"]["type"], leaf["subject"]["type"]),
-        "changes": _changes(leaf["data"]["before"], leaf["data"]["after"]),
+        "changes": changes,
         "personal": [
             (name, proven.entry.personal.get(name), digest) for name, digest in leaf["personal"].items()
         ],
@@ -167,7 +173,7 @@ def foot(request: HttpRequest) -> LedgerState | None:
 
 def _changes(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-) -> list[tuple[str, str, str, bool]]:
+) -> list[tuple[str, Shown, Shown, bool]]:
     """Field, value before, value after, and whether it changed; details last."""
     old, new = dict(before or {}), dict(after or {})
     rows = []
@@ -180,13 +186,16 @@ def _changes(
     return rows
 
 
-def _shown(state: Mapping[str, Any], name: str) -> str:
+def _shown(state: Mapping[str, Any], name: str) -> Shown:
     if name not in state:
         return ""
     value = state[name]
     if value is None:
         return "none"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if not isinstance(value, str):
+        return orjson.dumps(value).decode()
+    words = words_of(value)
+    return value if words is None else Sentence.of(words).__html__()
 
 
 def _verbs(chosen: str) -> list[tuple[str, list[str]]]:
