@@ -15,7 +15,7 @@ from countersign import signs
 STAND_BY_SECONDS = 2.0
 
 
-class OneBeat(PersistentScheduler):
+class OneBeat(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
     """Beat with its usual schedule file, silent while another beat holds the part."""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

@@ -51,7 +51,7 @@ def examine() -> Iterator[Finding]:
         yield ok("Clock and ledger", "the newest entry lies in the past")
 
 
-def _sealing(lag: float, trouble: str) -> Finding:
+def _sealing(lag: float, trouble: str | None) -> Finding:
     limit = settings.LEDGER_LAG_LIMIT_SECONDS
     if trouble:
         return missing(

@@ -48,8 +48,8 @@ def examine() -> Iterator[Finding]:
                     why="The environment of a process is read by every process of its user, and tends to be logged.",
                     do=f"Put it into a file of mode 0600 and name that in {name}_FILE.",
                 )
-        elif path := os.environ.get(f"{name}_FILE"):
-            yield _file(f"Secret {name}", Path(path))
+        elif given := os.environ.get(f"{name}_FILE"):
+            yield _file(f"Secret {name}", Path(given))
     keys = Path(settings.COUNTERSIGN_HOME) / "keys"
     if keys.is_dir():
         for path in (keys, *sorted(keys.iterdir())):
