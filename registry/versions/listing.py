@@ -100,7 +100,7 @@ def searched(models: Models, text: str) -> Models:
         found |= condition(text)
     digest = text.lower().removeprefix("sha256:")
     if len(digest) >= 4 and _HEX.issuperset(digest):
-        found |= Exists(ModelVersion.objects.filter(model=OuterRef("pk"), digest__startswith=digest))
+        found |= Q(Exists(ModelVersion.objects.filter(model=OuterRef("pk"), digest__startswith=digest)))
     return models.filter(found)
 
 

@@ -61,7 +61,9 @@ def model_new(request: HttpRequest) -> HttpResponseBase:
                 messages.success(request, f"{model.name} is registered. Send its first version.")
                 return redirect_after_post(request, "registry:model", model.name)
     host = request.build_absolute_uri("/").rstrip("/")
-    return render_page(request, "registry/model_new.html", {"form": form, "host": host}, status=status)
+    return render_page(
+        request, "registry/model_new.html", {"form": form, "host": host, "noun": "Models"}, status=status
+    )
 
 
 @page(Permission.REGISTER)
@@ -114,7 +116,8 @@ def _again(thing: Thing, actor: Actor) -> Thing:
     """The thing as it is now: another may have changed it meanwhile."""
     if isinstance(thing, ModelVersion):
         return get_version(actor, thing.model.name, thing.number)
-    return RegisteredModel.objects.select_related("team").get(pk=thing.pk)
+    model: RegisteredModel = RegisteredModel.objects.select_related("team").get(pk=thing.pk)
+    return model
 
 
 def address_of(thing: Thing, page_name: str = "") -> str:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from countersign.blobs.serving import serve_blob
 from countersign.ledger.queries import Filters
-from countersign.ledger.views import trail
+from countersign.ledger.trail import trail
 from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request, page
 from countersign.web.render import render_page
