@@ -133,6 +133,9 @@ BY_ROUTE: dict[str, dict[str, str]] = {
     "governance:policy-text": {"number": "draft"},
     "governance:policy-put-in-force": {"number": "draft"},
     "governance:api-policy-put-in-force": {"number": "draft"},
+    "governance:policy-discard": {"number": "draft"},
+    "governance:api-policy-discard": {"number": "draft"},
+    "governance:api-policy-dry-run": {"number": "draft"},
     "registry:dataset": {"name": "dataset"},
     "registry:dataset-version": {"name": "dataset", "number": "one"},
     "registry:dataset-describe": {"name": "dataset"},
@@ -250,6 +253,8 @@ def bodies(world: World) -> dict[str, Any]:
         "governance:api-policy-revisions POST": {
             "text": policy_text(policy="High tier", approval_valid_days=100)
         },
+        "governance:policy-discard POST": {"reason": "A test says so."},
+        "governance:api-policy-discard POST": {"reason": "A test says so."},
         "governance:profile POST": {"risk_tier": "high", "purpose": "Else."},
         "governance:api-profile PUT": {"risk_tier": "high", "purpose": "Else."},
         "governance:rollback POST": {"version": numbers["earlier"], "expected_live": numbers["live"], **_WHY},

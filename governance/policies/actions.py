@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from countersign import clock
 from countersign.actors import Actor, ActorKind
-from countersign.errors import Conflict, Invalid, Refused
+from countersign.errors import Conflict, Invalid, NotFound, Refused
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
 from countersign.verdicts import Verdict
@@ -17,15 +17,20 @@ from governance.environments.models import Environment
 from governance.environments.queries import environment_of
 from governance.policies.document import PolicyDocument
 from governance.policies.models import Policy, PolicyRevision, RevisionState
-from governance.policies.rules import parse
+from governance.policies.people import unsignable
+from governance.policies.queries import may_put_in_force
+from governance.policies.rules import parse, refused_at
 from governance.policies.verbs import (
     POLICY_STARTED,
+    REVISION_DISCARDED,
     REVISION_DRAFTED,
     REVISION_PUT_IN_FORCE,
     REVISION_SHIPPED,
     REVISION_SUPERSEDED,
 )
+from registry.names import checked_text
 
+REASON_LIMIT = 2_000
 SHIPPED = Path(__file__).parent / "shipped"
 
 
@@ -34,29 +39,39 @@ def start_policy(*, text: str, actor: Actor) -> PolicyRevision:
     """Begin the policy of a tier and an environment that have none, with its first draft; the text names
     both.
 
-    Raises Refused, NotFound (no such environment), Invalid (the text), Conflict (code `policy_exists`)."""
+    Raises Refused, Invalid (the text; no such environment; nobody could sign), Conflict (code `policy_exists`)."""
     _require_author(actor)
     document = parse(text)
-    environment = _lock_environment(environment_of(document.environment))
+    environment = _lock_environment(_environment_in(document, text))
     if Policy.objects.filter(risk_tier=document.risk_tier, environment=environment).exists():
         raise Conflict(
             f"{document.risk_tier.capitalize()} tier has a policy for {environment.name} already. "
             "Draft a revision of it.",
             code="policy_exists",
         )
+    _refuse_unsignable(document, text)
     return _draft(_start(document, environment, actor), document, text, actor)
 
 
 @transaction.atomic
-def draft_revision(*, policy: Policy, text: str, actor: Actor) -> PolicyRevision:
+def draft_revision(
+    *, policy: Policy, text: str, actor: Actor, replaces: PolicyRevision | None = None
+) -> PolicyRevision:
     """Draft the next revision of a policy. It binds nothing until another person puts it in force.
 
-    Raises Refused, Invalid (the text; another name, tier or environment than the policy's), Conflict (code
-    `policy_unchanged`) where the revision in force or a draft says the same, letter for letter."""
+    A text never changes: to edit a draft is to draft its successor, which `replaces` it, so that what a second
+    person read is what they put in force.
+
+    Raises Refused, Invalid (the text; another name, tier or environment than the policy's; nobody could sign),
+    Conflict (code `policy_unchanged`) where the revision in force or a draft says the same, letter for letter;
+    (code `policy_moved_on`) where the draft to replace is no draft any more."""
     _require_author(actor)
     document = parse(text)
     policy = lock_policy(policy)
     _refuse_other_scope(policy, document)
+    _refuse_unsignable(document, text)
+    if replaces is not None:
+        replaces = _lock_draft(replaces)
     known = policy.revisions.filter(
         text=text, state__in=[RevisionState.IN_FORCE, RevisionState.DRAFT]
     ).first()
@@ -66,7 +81,24 @@ def draft_revision(*, policy: Policy, text: str, actor: Actor) -> PolicyRevision
             f"Revision {known.number} {state} and says exactly this. Nothing was saved.",
             code="policy_unchanged",
         )
-    return _draft(policy, document, text, actor)
+    revision = _draft(policy, document, text, actor)
+    if replaces is not None:
+        _discard(replaces, actor, reason=f"Replaced by draft {revision.number}.", replaced_by=revision.number)
+    return revision
+
+
+@transaction.atomic
+def discard_draft(*, revision: PolicyRevision, reason: str, actor: Actor) -> PolicyRevision:
+    """Take a draft off the table: its own author, or another compliance officer who will not put it in force. Its
+    text and number stay on record.
+
+    Raises Refused, Invalid (no reason), Conflict (code `policy_moved_on`) where it is no draft any more."""
+    _require_author(actor)
+    reason = checked_text(reason, field="reason", limit=REASON_LIMIT)
+    if not reason:
+        raise Invalid("Nothing was changed.", fields={"reason": ["Say why; the author is told."]})
+    lock_policy(revision.policy)
+    return _discard(_lock_draft(revision), actor, reason=reason, replaced_by=None)
 
 
 @transaction.atomic
@@ -78,22 +110,13 @@ def put_in_force(*, revision: PolicyRevision, actor: Actor) -> PolicyRevision:
     into force meanwhile), Invalid where the text no longer parses with this release."""
     _require_author(actor)
     policy = lock_policy(revision.policy)
-    revision = PolicyRevision.objects.select_for_update().get(id=revision.id)
+    revision = _lock_draft(revision)
     revision.policy = policy
-    if revision.state != RevisionState.DRAFT:
-        raise Conflict(
-            f"Revision {revision.number} is {revision.get_state_display().lower()} already. "
-            "Nothing was changed.",
-            code="policy_moved_on",
-        )
-    if revision.author_id == actor.ref:
-        raise Refused(
-            Verdict.because(
-                "author_cannot_approve",
-                "You drafted this revision; another compliance officer must put it in force.",
-            )
-        )
-    _refuse_other_scope(policy, parse(revision.text))
+    if not (verdict := may_put_in_force(revision, actor)):
+        raise Refused(verdict)
+    document = parse(revision.text)
+    _refuse_other_scope(policy, document)
+    _refuse_unsignable(document, revision.text)
     now = clock.now()
     before = (
         PolicyRevision.objects.select_for_update().filter(policy=policy, state=RevisionState.IN_FORCE).first()
@@ -150,6 +173,48 @@ def ship_policies(*, actor: Actor) -> list[PolicyRevision]:
         append_entry(verb=REVISION_SHIPPED, subject=revision, actor=actor)
         shipped.append(revision)
     return shipped
+
+
+def _lock_draft(revision: PolicyRevision) -> PolicyRevision:
+    """The draft's row, after its policy's. Raises Conflict where it is no draft any more."""
+    locked = PolicyRevision.objects.select_for_update().get(id=revision.id)
+    if locked.state != RevisionState.DRAFT:
+        raise Conflict(
+            f"Revision {locked.number} is {locked.get_state_display().lower()} already. Nothing was changed.",
+            code="policy_moved_on",
+        )
+    return locked
+
+
+def _discard(
+    revision: PolicyRevision, actor: Actor, *, reason: str, replaced_by: int | None
+) -> PolicyRevision:
+    before = revision.ledger_state()
+    revision.state, revision.discarded_at = RevisionState.DISCARDED, clock.now()
+    revision.discarded_by_id, revision.discard_reason = actor.ref, reason
+    revision.save(update_fields=["state", "discarded_at", "discarded_by", "discard_reason"])
+    append_entry(
+        verb=REVISION_DISCARDED,
+        subject=revision,
+        actor=actor,
+        before=before,
+        details={"replaced_by": replaced_by},
+    )
+    return revision
+
+
+def _environment_in(document: PolicyDocument, text: str) -> Environment:
+    """The environment a text names. Raises Invalid with its line."""
+    try:
+        return environment_of(document.environment)
+    except NotFound as error:
+        raise refused_at(text, [(("environment",), error.message)]) from error
+
+
+def _refuse_unsignable(document: PolicyDocument, text: str) -> None:
+    """Raise Invalid, with the lines, where the people who hold roles today could not sign for some governed model."""
+    if problems := unsignable(document):
+        raise refused_at(text, [(("sign_offs", number), said) for number, said in problems])
 
 
 def _require_author(actor: Actor) -> None:

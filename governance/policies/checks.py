@@ -16,6 +16,7 @@ from countersign.web.formats import plural
 from governance.cards.sections import SECTIONS
 from governance.evaluation.measures import catalogue
 from governance.evaluation.suites import SUITES
+from governance.policies.bounds import contradictions, limit_problem
 from governance.policies.clauses import CLAUSES
 from governance.policies.yaml_lines import Lines
 from governance.policies.yaml_lines import Path as YamlPath
@@ -158,6 +159,8 @@ def _meaning_problems(value: dict[str, Any], lines: Lines) -> Problems:
         ids.add(rule["id"])
         for key, message in _rule_problems(rule):
             yield _line(lines, ("rules", number, key)), message
+    for number, message in contradictions(value["rules"]):
+        yield _line(lines, ("rules", number, "limit")), message
 
 
 def suites_of(value: Mapping[str, Any]) -> list[str]:
@@ -244,6 +247,8 @@ def _limit_problems(path: str, op: str, limit: Any) -> Iterator[tuple[str, str]]
                 yield "limit", _unknown(f"“{path}” is never", word, WORDS[path])
     elif isinstance(limit, bool) or not isinstance(limit, int | Decimal):
         yield "limit", "The limit must be a number, such as 0.80."
+    elif problem := limit_problem(path, op, Decimal(limit)):
+        yield "limit", problem
 
 
 def _known_paths(each: str | None, compare_to: str | None) -> dict[str, frozenset[str]]:

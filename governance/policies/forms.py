@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from countersign.web.fields import PageForm
+from governance.policies.actions import REASON_LIMIT
 from governance.policies.yaml_lines import LIMIT_BYTES
 
 
@@ -25,3 +26,14 @@ class PolicyForm(PageForm):
         """Line ends as the parser counts them: browsers send CR LF."""
         text: str = self.cleaned_data["text"]
         return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class DiscardForm(PageForm):
+    """Why a draft goes no further."""
+
+    reason = forms.CharField(
+        label="Why it goes no further",
+        max_length=REASON_LIMIT,
+        help_text="Its author reads it. The text and its number stay on record.",
+        widget=forms.Textarea(attrs={"class": "voice", "rows": 3}),
+    )

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.urls import reverse
 
-from countersign.ledger.presenters import Link, Lookup, Sentence, sentence
+from countersign.ledger.presenters import Link, Lookup, Sentence, name_with, sentence
 from governance.policies.models import Policy
 
 _POLICIES = Lookup(Policy.objects.in_bulk)
+name_with(_POLICIES, lambda policy: Link(policy.name, reverse("governance:policy", args=[policy.id])))
 
 
 def _policy(ref: str) -> Link | str:
@@ -58,3 +59,14 @@ def superseded(leaf: dict[str, Any]) -> Sentence:
 def shipped(leaf: dict[str, Any]) -> Sentence:
     """“… put revision 1 of the policy “High tier, production” in force at installation”."""
     return Sentence.of("put ", *_revision(leaf), " in force at installation")
+
+
+@sentence("governance.policy_revision.discarded")
+def discarded(leaf: dict[str, Any]) -> Sentence:
+    """“… discarded draft 5 of the policy “High tier, production””, or, edited, “… replaced draft 5 … by draft 6”."""
+    state = leaf["data"]["after"]
+    replaced_by = state["details"]["replaced_by"]
+    number, policy = state["number"], _policy(state["policy"])
+    if replaced_by is None:
+        return Sentence.of(f"discarded draft {number} of the policy ", policy)
+    return Sentence.of(f"replaced draft {number} of the policy ", policy, f" by draft {replaced_by}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Case, IntegerField, Prefetch, QuerySet, Value, When
 
 from countersign.actors import Actor
+from countersign.permissions import Permission
+from countersign.verdicts import Verdict
 from governance.environments.models import Environment
 from governance.policies.models import Policy, PolicyRevision, RevisionState
-from governance.profiles.models import TIER_RANK
+from governance.profiles.models import TIER_RANK, RiskTier
+
+_WITH = ("policy__environment", "author", "approved_by", "discarded_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +57,12 @@ def policies_visible_to(actor: Actor) -> QuerySet[Policy]:
 
 def revisions_visible_to(actor: Actor) -> QuerySet[PolicyRevision]:
     """Every revision, newest first."""
-    return PolicyRevision.objects.select_related("policy__environment", "author", "approved_by").order_by(
-        "-pk"
-    )
+    return PolicyRevision.objects.select_related(*_WITH).order_by("-pk")
 
 
 def revisions_of(policy: Policy) -> QuerySet[PolicyRevision]:
     """All revisions of a policy, newest first."""
-    return (
-        PolicyRevision.objects.filter(policy=policy)
-        .select_related("policy__environment", "author", "approved_by")
-        .order_by("-number")
-    )
+    return PolicyRevision.objects.filter(policy=policy).select_related(*_WITH).order_by("-number")
 
 
 def standing_of(policy: Policy) -> PolicyStanding:
@@ -76,6 +75,31 @@ def policies_with_standing(actor: Actor) -> list[PolicyStanding]:
     revisions = PolicyRevision.objects.select_related("author", "approved_by").order_by("-number")
     policies = policies_visible_to(actor).prefetch_related(Prefetch("revisions", queryset=revisions))
     return [_standing(policy, list(policy.revisions.all())) for policy in policies]
+
+
+def may_put_in_force(draft: PolicyRevision, actor: Actor) -> Verdict:
+    """Whether the actor may be the second person of a draft; the action asks again."""
+    if not (verdict := actor.may(Permission.WRITE_POLICY)):
+        return verdict
+    if draft.author_id == actor.ref:
+        return Verdict.because(
+            "author_cannot_approve",
+            "You drafted this revision; another compliance officer must put it in force.",
+        )
+    return Verdict.allow()
+
+
+def free_scopes(
+    standings: Iterable[PolicyStanding], environments: Iterable[Environment]
+) -> list[tuple[str, str]]:
+    """Tiers and environments (by their address) without a policy: there nothing can be promoted."""
+    taken = {(one.policy.risk_tier, one.policy.environment_id) for one in standings}
+    return [
+        (tier.value, environment.slug)
+        for environment in environments
+        for tier in reversed(RiskTier)
+        if (tier.value, environment.pk) not in taken
+    ]
 
 
 def _standing(policy: Policy, revisions: list[PolicyRevision]) -> PolicyStanding:

@@ -134,6 +134,22 @@ def marked(text: str, errors: dict[int, list[str]], *, around: int = 3) -> list[
     return shown
 
 
+def changed_lines(before: str, after: str, *, around: int = 2) -> list[CodeLine | None]:
+    """The lines that went and came between two texts, with those around them; None where lines are left out."""
+    old, new = before.splitlines(), after.splitlines()
+    shown: list[CodeLine | None] = []
+    for group in SequenceMatcher(None, old, new).get_grouped_opcodes(around):
+        if shown:
+            shown.append(None)
+        for tag, old_from, old_to, new_from, new_to in group:
+            if tag == "equal":
+                shown += [CodeLine(n + 1, new[n]) for n in range(new_from, new_to)]
+            else:
+                shown += [CodeLine(n + 1, old[n], sign="−") for n in range(old_from, old_to)]
+                shown += [CodeLine(n + 1, new[n], sign="+") for n in range(new_from, new_to)]
+    return shown
+
+
 def _requirements(revision: PolicyRevision) -> dict[str, ReadRequirement]:
     document, text = document_of(revision), revision.text.splitlines()
     _, lines = read(revision.text)
@@ -177,9 +193,7 @@ def _difference(before: tuple[CodeLine, ...], now: tuple[CodeLine, ...]) -> tupl
     """The lines now, with those taken away among them."""
     shown: list[CodeLine] = []
     texts = [line.text.strip() for line in before], [line.text.strip() for line in now]
-    for tag, old_from, old_to, new_from, new_to in SequenceMatcher(
-        None, *texts, autojunk=False
-    ).get_opcodes():
+    for tag, old_from, old_to, new_from, new_to in SequenceMatcher(None, *texts).get_opcodes():
         if tag == "equal":
             shown += now[new_from:new_to]
         else:

@@ -16,9 +16,17 @@ from countersign.errors import Invalid
 from governance.policies.checks import problems_of, suites_of
 from governance.policies.document import PolicyDocument, RequiredSignOff, Rule
 from governance.policies.models import PolicyRevision
-from governance.policies.yaml_lines import Lines, YamlProblem, read
+from governance.policies.yaml_lines import Lines, Path, YamlProblem, read
 
-__all__ = ["PolicyDocument", "RequiredSignOff", "Rule", "canonical_form", "document_of", "parse"]
+__all__ = [
+    "PolicyDocument",
+    "RequiredSignOff",
+    "Rule",
+    "canonical_form",
+    "document_of",
+    "parse",
+    "refused_at",
+]
 
 SHOWN_PROBLEMS = 30
 
@@ -33,6 +41,12 @@ def parse(text: str) -> PolicyDocument:
     if problems := problems_of(value, lines):
         raise _invalid(problems)
     return _document(value, lines)
+
+
+def refused_at(text: str, problems: list[tuple[Path, str]]) -> Invalid:
+    """The error for a text that reads well but cannot be kept, with the lines of what is named by path."""
+    _, lines = read(text)
+    return _invalid([(lines[path][0], sentence) for path, sentence in problems])
 
 
 def canonical_form(text: str) -> Any:

@@ -202,8 +202,9 @@ def test_a_tier_and_an_environment_have_one_policy(db: None) -> None:
     with pytest.raises(Conflict) as conflict:
         start_policy(text=TIGHTER, actor=make_compliance())
     assert conflict.value.code == "policy_exists"
-    with pytest.raises(NotFound, match="There is no environment “moon”"):
+    with pytest.raises(Invalid) as unknown:
         start_policy(text=policy_text(environment="moon"), actor=make_compliance())
+    assert unknown.value.fields["text"] == ["line 3: There is no environment “moon”. Known: production."]
 
 
 def test_a_draft_overtaken_by_a_later_one_cannot_undo_it(db: None) -> None:

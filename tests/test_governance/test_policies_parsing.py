@@ -116,7 +116,7 @@ def test_the_digest_is_of_what_is_said_and_not_of_how_it_is_written() -> None:
 
 def test_a_limit_is_the_decimal_that_was_written() -> None:
     assert parse(with_line("limit: 0.70", "limit: 0.1")).rules[0].limit == Decimal("0.1")
-    assert parse(with_line("limit: 0.70", "limit: -0.005")).rules[0].limit == Decimal("-0.005")
+    assert parse(with_line("limit: 0.70", "limit: 0.005")).rules[0].limit == Decimal("0.005")
 
 
 @pytest.mark.parametrize(
