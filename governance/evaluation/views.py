@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -44,7 +45,11 @@ STATUS = {
 WEAK_ISOLATION = 2
 """Below this level the model could reach files or the network while it was measured."""
 PART = "evaluation-progress"
-PAGES = {Task.BINARY: binary_page, Task.REGRESSION: regression_page}
+BESIDE_MEASURES: dict[Task, Callable[[Evaluation, Yardstick], dict[str, Any]]] = {
+    Task.BINARY: binary_page.context,
+    Task.REGRESSION: regression_page.context,
+}
+"""What the page of evidence shows beside the measures, by task."""
 
 
 @page({"GET": Permission.SEE, "POST": Permission.EVALUATE})
@@ -172,7 +177,7 @@ def _evidence(evaluation: Evaluation) -> dict[str, Any]:
         "identical": sum(digest == evaluation.results_digest for digest in same),
         "not_met_groups": _failing(yardstick, "groups"),
         "not_met_fairness": _failing(yardstick, "fairness"),
-    } | PAGES[task].context(evaluation, yardstick)
+    } | BESIDE_MEASURES[task](evaluation, yardstick)
 
 
 def _counts(yardstick: Yardstick) -> list[tuple[str, int]]:

@@ -92,6 +92,8 @@ def credit_world(*, name: str = "credit-default", tier: str | None = None, peopl
         descriptor=DESCRIPTOR,
     )
     if tier:
+        # A policy is refused where nobody of a governed team could give its sign-off.
+        make_user(full_name="Ada Approver", roles=[(Role.APPROVER, team)])
         set_profile(model=model, risk_tier=tier, purpose="Ranks accounts.", tier_reason="", actor=maker)
     return World(team, user, maker, model, version, data)
 

@@ -117,6 +117,7 @@ def bill_world(*, tier: str | None = None) -> kit.World:
         descriptor=DESCRIPTOR,
     )
     if tier:
+        make_user(full_name="Ada Approver", roles=[(Role.APPROVER, team)])
         set_profile(model=model, risk_tier=tier, purpose="Plans cash.", tier_reason="", actor=maker)
     return kit.World(team, user, maker, model, version, data)
 

@@ -6,6 +6,7 @@ closed forms: nothing is drawn, so a million rows cost as little as they must an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -43,9 +44,9 @@ def student_t(rows: int) -> float:
 
 def standard_error(values: FloatArray) -> float:
     """The standard error of the mean; 0 where the values show no spread beyond rounding."""
-    if len(values) < 2 or np.ptp(values) <= NO_SPREAD * max(1.0, float(np.abs(values).max())):
+    if len(values) < 2 or np.ptp(values) <= NO_SPREAD * float(np.abs(values).max()):
         return 0.0
-    return float(values.std(ddof=1)) / len(values) ** 0.5
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
 
 
 def mean(values: FloatArray, *, value: float | None = None, lowest: float = -np.inf) -> Estimate:
@@ -54,7 +55,7 @@ def mean(values: FloatArray, *, value: float | None = None, lowest: float = -np.
     `value` is the mean where somebody has computed it already. Equal values show no spread: no interval.
     """
     n = len(values)
-    point = float(values.mean()) if value is None else value
+    point: float = float(values.mean()) if value is None else value
     error = standard_error(values)
     if error == 0:
         return Estimate(point, None, None, SAME_ERROR, n)
