@@ -93,7 +93,12 @@ def told(stack: Stack) -> Told:
     return Told(done.stdout, passwords, next(stack.home.glob("audit-export-*.zip")))
 
 
-_TOGETHER = {"tests/test_stack/": "stack", "tests/browser/": "stack", "tests/rehearsal/": "rehearsal"}
+_TOGETHER = {
+    "tests/test_stack/composed/": "composed",
+    "tests/test_stack/": "stack",
+    "tests/browser/": "stack",
+    "tests/rehearsal/": "rehearsal",
+}
 """Folders whose tests share something that is dear to make, and by which name."""
 
 

@@ -1,52 +1,14 @@
-"""Who acts on the running stack besides the demonstration, and a stack of compose.yaml's own processes."""
+"""Who acts on the running stack besides the demonstration."""
 
 from __future__ import annotations
-
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from demo.__main__ import Story
-from demo.card import BOOSTED_TREES_CARD
-from demo.training import boosted_trees
-from tests.stack import MODEL, Stack, Told
-from tests.test_stack.composed import Composed, composed_stack
+from tests.stack import Stack, Told
 
 
 @pytest.fixture(scope="session")
 def engineer(stack: Stack, told: Told) -> httpx.Client:
     """REST as the ML engineer, with a token that may write."""
     return stack.client(stack.token("mara", "read", "write"))
-
-
-@pytest.fixture(scope="session")
-def composed() -> Iterator[Composed]:
-    """compose.yaml's processes, on servers of their own that a test may stop; each test leaves them ready."""
-    with (
-        tempfile.TemporaryDirectory(prefix="countersign-composed-") as folder,
-        composed_stack(Path(folder)) as running,
-    ):
-        yield running
-
-
-@pytest.fixture(scope="session")
-def story(composed: Composed, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """The demonstration's people and one model, uploaded, evaluated, approved for production and not yet promoted."""
-    story = Story(
-        composed.url, composed.client("administrator", "administer"), tmp_path_factory.mktemp("story")
-    )
-    data = story.register_data()
-    story.job.post("models", {"name": MODEL, "team": story.team, "description": "Ranks accounts."})
-    story.who("model owner").browser.put(
-        f"models/{MODEL}/profile", {"risk_tier": "medium", "purpose": "Ranks accounts."}
-    )
-    number = story.upload(boosted_trees(), data, "8e2b40c1d5f6a7980b1c2d3e4f5061728394a5b6")
-    story.evaluated(number)
-    story.write_card(number, BOOSTED_TREES_CARD)
-    review = story.ask_for_review(number, "Best on the holdout.")
-    story.sign("reviewer", review, "validation", "Read group by group.")
-    story.sign("approver", review, "approval", "Fit for its purpose.")
-    return story

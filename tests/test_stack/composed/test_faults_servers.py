@@ -14,7 +14,7 @@ import httpx
 from countersign import signs
 from demo.__main__ import Story
 from tests.stack import MODEL, until
-from tests.test_stack.composed import Composed
+from tests.test_stack.composed.kit import Composed
 
 THREADS = 4
 
@@ -44,7 +44,7 @@ class Load:
                     self.made.add(name)
                 self.note("list", client.get("/api/v1/models"))
                 self.note(
-                    "page", client.get("/sign-in/", headers={"Authorization": "", "Cookie": "sessionid=none"})
+                    "page", client.get("/sign-in/", headers={"Authorization": "", "Cookie": f"sessionid={'a' * 32}"})
                 )
 
     def note(self, what: str, answer: httpx.Response) -> int:

@@ -12,7 +12,7 @@ import pytest
 from demo.__main__ import Story
 from demo.client import Answered
 from tests.stack import MODEL, until
-from tests.test_stack.composed import Composed
+from tests.test_stack.composed.kit import Composed
 
 PROGRAM = Path(__file__).parent / "killed.py"
 

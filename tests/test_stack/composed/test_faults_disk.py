@@ -10,8 +10,8 @@ from pathlib import Path
 from countersign.blobs.storage import RESERVE
 from demo.__main__ import Story
 from tests.stack import MODEL, until
-from tests.test_stack.composed import Composed
-from tests.test_stack.test_faults_servers import ask, succeeded
+from tests.test_stack.composed.kit import Composed
+from tests.test_stack.composed.test_faults_servers import ask, succeeded
 
 MEGABYTE = 1024 * 1024
 

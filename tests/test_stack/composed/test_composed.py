@@ -12,7 +12,7 @@ import pytest
 
 from demo.__main__ import Story
 from tests.stack import MODEL, until
-from tests.test_stack.composed import LASTING, Composed
+from tests.test_stack.composed.kit import LASTING, Composed
 
 
 def files(folder: Path) -> set[str]:
