@@ -188,6 +188,19 @@ def test_an_entry_shows_its_values_and_the_way_to_the_root(page: Client, sealing
     assert verify_inclusion(leaf, index, proven.proven_by.size, proven.path, root)
 
 
+def test_an_id_reads_as_the_name_of_its_thing(page: Client) -> None:
+    team = people.make_team("Risk & Co")
+    user = people.make_user("vera", full_name="Vera Validator", roles=[(Role.REVIEWER, team)])
+    listed = queries.entries(
+        actor=Actor.system(), filters=queries.Filters(verb="accounts.membership.")
+    ).entries
+    shown = page.get(f"/ledger/entries/{listed[0].id}/").content.decode()
+    assert f'<a href="/people/{user.pk}/">Vera Validator</a>' in shown
+    assert "the team Risk &amp; Co" in shown
+    record(team, verb=NOTICED, details={"what": str(uuid4()), "who": "no id, but thirty-six letters, see?"})
+    assert page.get(f"/ledger/entries/{newest_id()}/").status_code == 200
+
+
 def test_an_erased_value_stays_erased_on_the_page_and_in_the_file(page: Client) -> None:
     record(new_team("Scoring"), verb=NOTICED, personal={"reason": "Secret reason"})
     entry = newest_id()
