@@ -104,12 +104,12 @@ def _about(rule: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     if one["op"] == other["op"] == "in":
-        words = [rule.get("limit") for rule in (one, other)]
-        if all(isinstance(list_, list) for list_ in words) and not {*words[0]} & {*words[1]}:
+        mine, theirs = one.get("limit"), other.get("limit")
+        if isinstance(mine, list) and isinstance(theirs, list) and not {*mine} & {*theirs}:
             return "the two allow no word in common"
         return ""
-    lower, upper = one.get("limit"), other.get("limit")
-    if one["op"] not in _UP or other["op"] not in _DOWN or not (_number(lower) and _number(upper)):
+    lower, upper = _number(one.get("limit")), _number(other.get("limit"))
+    if one["op"] not in _UP or other["op"] not in _DOWN or lower is None or upper is None:
         return ""
     strict = one["op"] == ">" or other["op"] == "<"
     if _end(one) > _end(other) or lower < upper or (lower == upper and not strict):
@@ -124,5 +124,5 @@ def _end(rule: Mapping[str, Any]) -> int:
     return _PLACE.get(rule.get("bound", usual), 1)
 
 
-def _number(limit: Any) -> bool:
-    return isinstance(limit, int | Decimal) and not isinstance(limit, bool)
+def _number(limit: Any) -> Decimal | None:
+    return Decimal(limit) if isinstance(limit, int | Decimal) and not isinstance(limit, bool) else None
