@@ -23,10 +23,8 @@ TEXTS = {
     "NUL": "a\x00b",
     "half a surrogate pair": "a\ud800b",
     "bidirectional override": "a\u202eb\u202c",
-    "beyond 16 bits": "模型 🤖 \U0001f9d1\u200d\U0001f52c",
-    "combining": "e" + "\u0301" * 30,
+    "many scripts": "模型 🤖 \U0001f9d1\u200d\U0001f52c نموذج e" + "\u0301" * 30,
     "zero width": "\u200b\ufeff",
-    "right to left": "نموذج ائتمان",
     "line separators": "a\u2028b\r\nc\x85",
     "no characters": "\uffff\U0010ffff",
     "spaces": " \u3000 ",
@@ -123,8 +121,8 @@ def test_unicode_in_every_field() -> None:
                         if problem := what_is_wrong(answer, called, text, way[-1], before):
                             wrong.append(f"{method} {url} {way} {called}: {problem}")
     assert not wrong, "\n".join(wrong)
-    assert asked > 300
-    assert taken > 50
+    assert asked > 200
+    assert taken > 30
 
 
 def readable(text: str) -> str:
