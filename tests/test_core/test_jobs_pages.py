@@ -136,6 +136,17 @@ def test_steps_to_come_wait_and_the_outcome_is_in_words(mara: User) -> None:
     assert "Counted Asked for by Mara" in text_of(client.get(f"/jobs/{job.id}/"))
 
 
+def test_while_it_is_live_the_part_polls_itself_then_the_page_is_loaded_anew(mara: User) -> None:
+    job = make(mara)
+    client = browser(mara)
+    asked = {"HX-Request": "true", "HX-Target": "job-progress"}
+    part = client.get(f"/jobs/{job.id}/", headers=asked)
+    assert f'hx-get="/jobs/{job.id}/"' in part.content.decode()
+    assert "<html" not in part.content.decode()
+    fail(job, mara)
+    assert client.get(f"/jobs/{job.id}/", headers=asked)["HX-Refresh"] == "true"
+
+
 def test_who_may_not_cancel_sees_why(team: Team, mara: User) -> None:
     job = make(mara, team=team)
     approver = people.make_user(roles=[(Role.APPROVER, team)])

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from countersign import clock
 from countersign.errors import CountersignError
@@ -24,8 +25,9 @@ from countersign.web.formats import duration
 from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of
 from countersign.web.parts import Step
-from countersign.web.render import redirect_after_post, render_page
+from countersign.web.render import asks_for_part, redirect_after_post, render_page
 
+PART = "job-progress"
 SHOWN_LINES = 200
 STATUS = {
     JobState.QUEUED: "waiting",
@@ -99,9 +101,11 @@ def _row(job: Job) -> dict[str, Any]:
 
 @page(None)
 @require_safe
-def job_page(request: HttpRequest, job: UUID) -> HttpResponse:
-    """One job. The part `job-progress` polls itself while the job is live."""
+def job_page(request: HttpRequest, job: UUID) -> HttpResponseBase:
+    """One job. The part `job-progress` polls itself while the job is live, then the page is loaded anew."""
     found = get_job(actor_of_request(request), job)
+    if not found.live and asks_for_part(request) == PART:
+        return HttpResponseClientRefresh()
     return render_page(request, "jobs/job.html", _context(request, found))
 
 
