@@ -151,19 +151,22 @@ def make_case(
 ) -> Case:
     """A version of this tier with evidence that meets the policy (`evidence` replaces single metrics)."""
     subject = make_subject(tier=tier)
+    team = subject.team  # its people first: a policy nobody could satisfy is refused
+    validator = make_user(full_name="Vera Validator", roles=[(Role.REVIEWER, team)])
+    approver = make_user(full_name="Arun Approver", roles=[(Role.APPROVER, team)])
+    owner = make_user(full_name="Olga Owner", roles=[(Role.OWNER, team)])
     revision = make_policy(policy_text(risk_tier=tier, **({"sign_offs": SIGN_OFFS} | policy)))
     evaluation = (
         make_evaluation(subject, results=results_of(subject, **(evidence or {}))) if measured else None
     )
-    team = subject.team
     return Case(
         subject=subject,
         policy=revision,
         environment=revision.policy.environment,
         evaluation=evaluation,
-        validator_user=make_user(full_name="Vera Validator", roles=[(Role.REVIEWER, team)]),
-        approver_user=make_user(full_name="Arun Approver", roles=[(Role.APPROVER, team)]),
-        owner_user=make_user(full_name="Olga Owner", roles=[(Role.OWNER, team)]),
+        validator_user=validator,
+        approver_user=approver,
+        owner_user=owner,
     )
 
 
