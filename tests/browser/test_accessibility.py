@@ -1,0 +1,94 @@
+"""axe-core on every page, in both schemes: no serious violation; and every page whole on a phone."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.pages import CRAWLERS, addresses, routes
+from tests.stack import Stack, Told
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture(scope="module")
+def pages(chromium: Browser, stack: Stack, told: Told) -> Any:
+    """A signed-in page of each crawler, and the address of every page."""
+    passwords = told.passwords | {stack.administrator["username"]: stack.administrator["password"]}
+    opened: dict[str, Page] = {}
+    cookies: dict[str, dict[str, str]] = {}
+    for name in CRAWLERS:
+        context = chromium.new_context(base_url=stack.url, viewport={"width": 1280, "height": 900})
+        page = opened[name] = context.new_page()
+        page.goto("/sign-in/")
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password", exact=True).fill(passwords[name])
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/sign-in" not in url)
+        cookies[name] = {one["name"]: one["value"] for one in context.cookies()}
+    found = addresses(stack.url, cookies)
+    yield opened, found
+    for page in opened.values():
+        page.context.close()
+
+
+def violations(page: Page, *, rules: list[str] | None = None) -> list[str]:
+    """What axe-core finds serious on the page as it is now, each with the element it is about."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": rules}
+    page.evaluate(AXE)  # a script tag would break our own content security policy
+    result = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{one['id']}: {one['help']} ({one['nodes'][0]['target']}: {one['nodes'][0]['html'][:160]})"
+        for one in result["violations"]
+        if one["impact"] in SERIOUS
+    ]
+
+
+def test_links_lead_to_every_page(pages: Any) -> None:
+    _, found = pages
+    assert routes() - found.keys() == set()
+
+
+def test_no_page_is_hard_to_use_in_light_or_dark_or_on_a_phone(pages: Any) -> None:
+    """The contrast of every text is asked in both schemes, everything else once; no page scrolls sideways at 390 px,
+    none breaks the content security policy, each has one heading of the first level and a title of its own."""
+    opened, found = pages
+    wrong: list[str] = []
+    said: list[str] = []
+    for page in opened.values():
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+    for route, (name, path) in sorted(found.items()):
+        page = opened[name]
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(path)
+        problems = violations(page)
+        page.emulate_media(color_scheme="dark")
+        problems += [f"dark: {one}" for one in violations(page, rules=["color-contrast"])]
+        page.set_viewport_size({"width": 390, "height": 844})
+        if page.evaluate("document.documentElement.scrollWidth") > 390:
+            problems.append("scrolls sideways at 390 px")
+        if page.locator("h1").count() != 1:
+            problems.append("has not exactly one h1")
+        wrong += [f"{route} {path} as {name}: {one}" for one in problems]
+    assert wrong == []
+    assert said == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_sign_in_page_and_the_error_pages_too(chromium: Browser, stack: Stack, scheme: Any) -> None:
+    context = chromium.new_context(base_url=stack.url, color_scheme=scheme)
+    page = context.new_page()
+    wrong: list[str] = []
+    for path in ("/sign-in/", "/no-such-page/", "/api/docs"):
+        page.goto(path)
+        wrong += [f"{path}: {one}" for one in violations(page)]
+    context.close()
+    assert wrong == []
