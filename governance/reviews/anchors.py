@@ -19,7 +19,8 @@ from countersign.errors import Invalid
 from countersign.web import formats
 from countersign.web.charts import interval
 from governance.cards.sections import SECTIONS
-from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Measure, Unit
+from governance.evaluation.measures.catalogue import AGAINST_EACH, FAIRNESS, METRICS, Measure
+from governance.evaluation.writing import span, written
 from governance.policies.requirements import RequirementResult, exact_text
 from governance.reviews.queries import Standing
 from registry.versions.models import ManifestFile
@@ -119,10 +120,10 @@ def measures(standing: Standing) -> Iterator[Anchor]:
     """Every measure of the evidence, in its order; none without evidence."""
     evidence = standing.evidence
     for name, estimate in _results(standing).get("metrics", {}).items():
-        measure = METRICS.get(name)
+        measure = METRICS[name]
         yield Anchor(
             key=f"{AnchorKind.MEASURE}:{name}",
-            title=measure.label if measure else name,
+            title=measure.label,
             said=_said(measure, estimate),
             source=f"evaluation {evidence.number}" if evidence else "",
             digest=evidence.results_digest if evidence else "",
@@ -137,9 +138,10 @@ def groups(standing: Standing) -> Iterator[Anchor]:
         return
     results = _results(standing)
     ratios = {
-        (entry["attribute"], group["group"]): group.get("selection_rate_ratio", {})
+        (entry["attribute"], group["group"]): (name, group[name])
         for entry in results.get("fairness", [])
         for group in entry["groups"]
+        for name in AGAINST_EACH & group.keys()
         if group["status"] != "reference"
     }
     measured = {
@@ -150,12 +152,10 @@ def groups(standing: Standing) -> Iterator[Anchor]:
         first = "roc_auc" if "roc_auc" in metrics else next(iter(metrics), None)
         parts = []
         if first is not None:
-            label = METRICS[first].label if first in METRICS else first
-            parts.append(f"{label} {_said(METRICS.get(first), metrics[first])}")
-        ratio = ratios.get((attribute, group), {})
+            parts.append(f"{METRICS[first].label} {_said(METRICS[first], metrics[first])}")
+        compared, ratio = ratios.get((attribute, group), ("", {}))
         if ratio.get("value") is not None:
-            label = FAIRNESS["selection_rate_ratio"].label.lower()
-            parts.append(f"{label} {_said(FAIRNESS['selection_rate_ratio'], ratio)}")
+            parts.append(f"{FAIRNESS[compared].label.lower()} {_said(FAIRNESS[compared], ratio)}")
         if n is not None:
             parts.append(formats.plural(n, "row"))
         yield Anchor(
@@ -228,15 +228,12 @@ def _exact(estimate: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _said(measure: Measure | None, estimate: Mapping[str, Any]) -> str:
+def _said(measure: Measure, estimate: Mapping[str, Any]) -> str:
     """A number with its interval, or that there is none."""
-    write = formats.percent if measure and measure.unit is Unit.PERCENT else formats.score
     if estimate.get("value") is None:
         return "not measured"
-    low, high = estimate.get("ci_low"), estimate.get("ci_high")
-    if low is None or high is None:
-        return f"{write(estimate['value'])}, no interval"
-    return f"{write(estimate['value'])}, 95 % {write(low)} to {write(high)}"
+    interval = span(measure, estimate)
+    return f"{written(measure, estimate['value'])}, {f'95 % {interval}' if interval else 'no interval'}"
 
 
 def _beginning(text: str) -> str:
