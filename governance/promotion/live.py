@@ -40,6 +40,14 @@ class Live:
         return self.standing is not None and state_of(self.standing)[1] == "Approved"
 
     @property
+    def signers(self) -> str:
+        """Who signed the subject it lives by, by name; empty where nobody's signature holds."""
+        if self.standing is None:
+            return ""
+        names = [slot.signed.printed_name for slot in self.standing.slots if slot.signed]
+        return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+    @property
     def state(self) -> tuple[str, str]:
         """Status kind and words: until when the approval holds, or why it does not."""
         if self.standing is None:

@@ -72,7 +72,7 @@ def test_the_model_says_how_its_newest_version_stands(case: Case, owner: Client)
     case.promote(version=case_two)
     said = text(owner.get(page))
     assert "Version 2, the newest, is live in production" in said
-    assert "promoted by Olga Owner" in said
+    assert "signed by Vera Validator and Arun Approver, promoted by Olga Owner" in said
     assert "Until" in said
 
 
