@@ -88,7 +88,11 @@ def test_a_disk_that_fills_up_in_mid_export_fails_the_job_in_words(composed: Com
     assert "disk of the worker is full" in failed["failure"], composed.log("worker-core")[-4000:]
     number = auditor.post("exports", {"model": MODEL, "reason": "With room again"})["number"]
     assert auditor.wait(f"exports/{number}", ended=ended, seconds=60)["state"] == "ready"
-    assert list(composed.volumes.glob("exports/*")) == []
+    until(
+        lambda: not list(composed.volumes.glob("exports/*")),
+        seconds=15,
+        what="what was written on the way to go",
+    )
 
 
 FULL = """

@@ -44,7 +44,8 @@ class Load:
                     self.made.add(name)
                 self.note("list", client.get("/api/v1/models"))
                 self.note(
-                    "page", client.get("/sign-in/", headers={"Authorization": "", "Cookie": f"sessionid={'a' * 32}"})
+                    "page",
+                    client.get("/sign-in/", headers={"Authorization": "", "Cookie": f"sessionid={'a' * 32}"}),
                 )
 
     def note(self, what: str, answer: httpx.Response) -> int:
