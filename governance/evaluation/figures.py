@@ -155,6 +155,32 @@ def _with_champion(
     return series
 
 
+def _curve_twin(
+    key: str,
+    heads: tuple[str, str, str],
+    results: Mapping[str, Any],
+    theirs: Mapping[str, Any] | None,
+    champion: str,
+    *,
+    summary: str,
+) -> SafeString:
+    """The points of a curve as a table; beside each the champion's point nearest along the axis."""
+    others = theirs["curves"][key] if theirs else []
+    rows = []
+    for one in _some(results["curves"][key]):
+        row = [formats.score(one[0]), formats.score(one[1]), _threshold(one[2])]
+        if others:
+            nearest = _nearest(others, one[0])
+            row.append(f"{formats.score(nearest[1])} at {formats.score(nearest[0])}")
+        rows.append(row)
+    columns = (*heads, f"{champion}, nearest") if others else heads
+    return charts.twin(columns, rows, summary=summary)
+
+
+def _nearest(points: Sequence[Sequence[float]], x: float) -> Sequence[float]:
+    return min(points, key=lambda point: abs(point[0] - x))
+
+
 def _roc(
     results: Mapping[str, Any], theirs: Mapping[str, Any] | None, version: str, champion: str
 ) -> SafeString:
@@ -169,14 +195,8 @@ def _roc(
         diagonal=True,
         dot=dot,
     )
-    twin = charts.twin(
-        ("False positive rate", "True positive rate", "Threshold"),
-        [
-            (formats.score(one[0]), formats.score(one[1]), _threshold(one[2]))
-            for one in _some(results["curves"]["roc"])
-        ],
-        summary="Numbers behind the ranking",
-    )
+    heads = ("False positive rate", "True positive rate", "Threshold")
+    twin = _curve_twin("roc", heads, results, theirs, champion, summary="Numbers behind the ranking")
     return charts.figure("Ranking (ROC)", "True against false positive rate", drawing, twin)
 
 
@@ -193,14 +213,8 @@ def _precision_recall(
         dot=_point(rates["recall"]["value"], rates["precision"]["value"]),
         y_mark=(prevalence, f"share of positives {formats.score(prevalence)}"),
     )
-    twin = charts.twin(
-        ("Recall", "Precision", "Threshold"),
-        [
-            (formats.score(one[0]), formats.score(one[1]), _threshold(one[2]))
-            for one in _some(results["curves"]["precision_recall"])
-        ],
-        summary="Numbers behind precision and recall",
-    )
+    heads, summary = ("Recall", "Precision", "Threshold"), "Numbers behind precision and recall"
+    twin = _curve_twin("precision_recall", heads, results, theirs, champion, summary=summary)
     note = f"Dot: declared threshold {formats.score(results['threshold'], 2)}"
     return charts.figure("Precision and recall", note, drawing, twin)
 
