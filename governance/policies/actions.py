@@ -17,9 +17,9 @@ from governance.environments.models import Environment
 from governance.environments.queries import environment_of
 from governance.policies.document import PolicyDocument
 from governance.policies.models import Policy, PolicyRevision, RevisionState
-from governance.policies.people import unsignable
+from governance.policies.people import signers_for
 from governance.policies.queries import may_put_in_force
-from governance.policies.rules import parse, refused_at
+from governance.policies.rules import document_of, parse, refused_at
 from governance.policies.verbs import (
     POLICY_STARTED,
     REVISION_DISCARDED,
@@ -69,7 +69,7 @@ def draft_revision(
     document = parse(text)
     policy = lock_policy(policy)
     _refuse_other_scope(policy, document)
-    _refuse_unsignable(document, text)
+    _refuse_unsignable(document, text, policy)
     if replaces is not None:
         replaces = _lock_draft(replaces)
     known = policy.revisions.filter(
@@ -116,7 +116,7 @@ def put_in_force(*, revision: PolicyRevision, actor: Actor) -> PolicyRevision:
         raise Refused(verdict)
     document = parse(revision.text)
     _refuse_other_scope(policy, document)
-    _refuse_unsignable(document, revision.text)
+    _refuse_unsignable(document, revision.text, policy)
     now = clock.now()
     before = (
         PolicyRevision.objects.select_for_update().filter(policy=policy, state=RevisionState.IN_FORCE).first()
@@ -211,10 +211,23 @@ def _environment_in(document: PolicyDocument, text: str) -> Environment:
         raise refused_at(text, [(("environment",), error.message)]) from error
 
 
-def _refuse_unsignable(document: PolicyDocument, text: str) -> None:
-    """Raise Invalid, with the lines, where the people who hold roles today could not sign for some governed model."""
-    if problems := unsignable(document):
-        raise refused_at(text, [(("sign_offs", number), said) for number, said in problems])
+def _refuse_unsignable(document: PolicyDocument, text: str, policy: Policy | None = None) -> None:
+    """Raise Invalid, with the lines, where the people who hold roles today could sign for no governed model. One team
+    without an approver does not keep a rule from all the others; nor does a policy that asks for what the one in
+    force asks already."""
+    asked = _asked_by(policy.revisions.filter(state=RevisionState.IN_FORCE).first()) if policy else None
+    if asked == _asks(document):
+        return
+    if (signers := signers_for(document)).nobody:
+        raise refused_at(text, [(("sign_offs", one.place), one.sentence) for one in signers.lacks])
+
+
+def _asked_by(revision: PolicyRevision | None) -> list[tuple[str, str, bool]] | None:
+    return _asks(document_of(revision)) if revision else None
+
+
+def _asks(document: PolicyDocument) -> list[tuple[str, str, bool]]:
+    return sorted((one.meaning, one.role, one.independent) for one in document.sign_offs)
 
 
 def _require_author(actor: Actor) -> None:

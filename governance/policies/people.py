@@ -7,6 +7,7 @@ a review need as many different people. What is counted are roles held now by ac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from countersign.accounts.models import Team
@@ -22,9 +23,26 @@ Holders = Mapping[tuple[UUID | None, str], set[UUID]]
 """Who holds a role now, by team (None: the instance) and role."""
 
 
-def unsignable(document: PolicyDocument) -> list[tuple[int, str]]:
-    """The sign-offs nobody could give for some governed model, by their place in the policy, each with who is
-    missing and how to mend it. Two queries."""
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A sign-off, by its place in the policy, that nobody could give for the models of these teams."""
+
+    place: int
+    teams: tuple[Team, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Whether a policy's sign-offs can be given. `lacks` name what cannot, for which teams; `nobody`: for no team
+    it governs can all be given."""
+
+    lacks: tuple[Lack, ...]
+    nobody: bool
+
+
+def signers_for(document: PolicyDocument) -> Signers:
+    """What the people who hold roles now could not sign of the models a policy governs. Two queries."""
     teams = list(
         Team.objects.filter(
             registered_models__profile__risk_tier=document.risk_tier,
@@ -38,12 +56,16 @@ def unsignable(document: PolicyDocument) -> list[tuple[int, str]]:
     for place, role, user in held if teams else ():
         holders.setdefault((place, role), set()).add(user)
     lacking: dict[int, list[tuple[Team, str]]] = {}
+    short: set[UUID] = set()
     for team in teams:
         for number, why in _lacking_in(team.pk, document.sign_offs, holders):
             lacking.setdefault(number, []).append((team, why))
-    return [
-        (number, _sentence(document.sign_offs[number], found)) for number, found in sorted(lacking.items())
-    ]
+            short.add(team.pk)
+    lacks = tuple(
+        Lack(number, tuple(team for team, _ in found), _sentence(document.sign_offs[number], found))
+        for number, found in sorted(lacking.items())
+    )
+    return Signers(lacks, nobody=bool(teams) and len(short) == len(teams))
 
 
 def _lacking_in(team: UUID, sign_offs: Sequence[RequiredSignOff], holders: Holders) -> list[tuple[int, str]]:

@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
+from countersign.accounts.actions import deactivate_user
 from countersign.accounts.models import Team
 from countersign.actors import Actor
-from countersign.permissions import Role
+from countersign.permissions import TEAM_ROLES, Role
 from governance.cards.actions import save_card
 from governance.cards.models import CardRevision
 from governance.cards.queries import newest_revision
@@ -29,6 +30,7 @@ from governance.evaluation.models import Evaluation
 from governance.policies.actions import put_in_force, start_policy
 from governance.policies.document import PolicyDocument
 from governance.policies.models import PolicyRevision
+from governance.policies.people import signers_for
 from governance.policies.rules import parse
 from governance.profiles.actions import set_profile
 from registry.datasets.models import DatasetVersion
@@ -242,7 +244,18 @@ def policy_of(*rules: Mapping[str, Any], **changes: Any) -> PolicyDocument:
 
 
 def make_policy(text: str | None = None) -> PolicyRevision:
-    """A policy in force: drafted by one compliance officer, put in force by another."""
+    """A policy in force: drafted by one compliance officer, put in force by another, when somebody could sign."""
     text = text or policy_text()
-    make_environment(parse(text).environment)
-    return put_in_force(revision=start_policy(text=text, actor=make_compliance()), actor=make_compliance())
+    document = parse(text)
+    make_environment(document.environment)
+    signers = []
+    while lacks := signers_for(document).lacks:
+        role = Role(document.sign_offs[lacks[0].place].role)
+        teams = lacks[0].teams if role in TEAM_ROLES else (None,)
+        signers += [make_user(roles=[(role, team)]) for team in teams]
+    revision = put_in_force(
+        revision=start_policy(text=text, actor=make_compliance()), actor=make_compliance()
+    )
+    for user in signers:  # whom a test meets later, it makes by itself
+        deactivate_user(user=user, actor=Actor.system())
+    return revision

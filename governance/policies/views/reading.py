@@ -15,8 +15,10 @@ from governance.policies.access import get_policy, get_revision
 from governance.policies.dry_run import MODELS_JUDGED, dry_run
 from governance.policies.forms import DiscardForm
 from governance.policies.models import Policy, PolicyRevision
+from governance.policies.people import signers_for
 from governance.policies.queries import PolicyStanding, may_put_in_force, revisions_of, standing_of
 from governance.policies.reading import changed_lines, read_policy
+from governance.policies.rules import document_of
 
 REVISIONS_SHOWN = 30
 
@@ -68,6 +70,9 @@ def draw_policy(
         "lines": changed_lines(other.text, shown.text) if shown and other else [],
         "revisions": _with_the_one_before(list(revisions_of(found)[: REVISIONS_SHOWN + 1])),
         "run": run,
+        "lacks": signers_for(document_of(shown)).lacks
+        if shown and (is_draft or shown == standing.in_force)
+        else [],
         "changing": [run.newly_refused, run.newly_allowed],
         "models_judged": MODELS_JUDGED,
         "may": actor.may(Permission.WRITE_POLICY),
