@@ -41,12 +41,15 @@ def get_file(actor: Actor, name: str, number: int, path: str) -> ManifestFile:
 
 def get_tag(model: RegisteredModel, key: str, version: ModelVersion | None = None) -> Tag:
     """A tag of a model one has got, or of one of its versions. Raises NotFound."""
-    return found(model.tags.filter(version=version, key=key).first(), "tag with this key")
+    tag: Tag | None = model.tags.filter(version=version, key=key).first()
+    return found(tag, "tag with this key")
 
 
 def get_alias(model: RegisteredModel, name: str) -> Alias:
     """An alias of a model one has got, by its exact name. Raises NotFound."""
-    alias = next((one for one in model.aliases.select_related("version") if one.name == name), None)
+    alias: Alias | None = next(
+        (one for one in model.aliases.select_related("version") if one.name == name), None
+    )
     if alias is None:
         raise NotFound(f"“{model.name}” has no alias “{name[:100]}”.")
     return alias

@@ -35,7 +35,9 @@ class JSONParser(BaseParser):
         """The value of the body."""
         _, parameters = parse_header_parameters(media_type or "")
         if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType(media_type, "JSON is UTF-8. Send it so, without another charset.")
+            raise UnsupportedMediaType(
+                media_type or MEDIA_TYPE, "JSON is UTF-8. Send it so, without another charset."
+            )
         raw: bytes = parser_context["request"]._request.body
         try:
             return loads(raw.decode())
@@ -58,8 +60,8 @@ def hold_chunks(request: HttpRequest) -> None:
         held += block
     if len(held) > limit:
         raise TooLarge(f"The body is larger than {limit:,} bytes. Send files to an upload instead.")
-    request._body = bytes(held)  # type: ignore[attr-defined]  # where Django keeps a body it has read
-    request._stream = BytesIO(request._body)  # type: ignore[attr-defined]
+    request._body = bytes(held)  # where Django keeps a body it has read
+    request._stream = BytesIO(request._body)
     request.META["CONTENT_LENGTH"] = str(len(held))
 
 

@@ -105,7 +105,7 @@ def _brings_files(request: HttpRequest) -> bool:
 
 def _address(request: HttpRequest) -> str:
     """Whom an address stands for: in IPv6 a household has 2^64 of them."""
-    text = request.META.get("REMOTE_ADDR", "")
+    text: str = request.META.get("REMOTE_ADDR", "")
     try:
         address = ipaddress.ip_address(text)
     except ValueError:  # a Unix socket has none

@@ -68,7 +68,7 @@ class ActorAPIView(APIView):
         limits.count(request._request, request.user)  # type: ignore[arg-type]  # None: Authenticated answers 401
         request.actor = request._request.actor = request.user  # type: ignore[attr-defined]
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """The methods of this path, in `Allow`."""
         return Response(status=204)
 
