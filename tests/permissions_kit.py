@@ -34,6 +34,7 @@ from countersign.ledger.sealer import seal_now
 from countersign.permissions import Role, Scope
 from governance.export.actions import request_export
 from governance.policies.actions import draft_revision
+from governance.reviews.actions import open_thread
 from governance.reviews.queries import standing_of
 from registry.versions.actions import open_upload, set_alias, set_tag
 from tests.factories import people
@@ -149,6 +150,9 @@ BY_ROUTE: dict[str, dict[str, str]] = {
     "registry:api-upload-file": {"path": "path"},
     "ledger:entry-file": {"kind": "leaf"},
     **{f"governance:review-{act}": {"number": "open"} for act in ("sign", "remark", "withdraw", "answer")},
+    **{f"governance:review-{act}": {"number": "open"} for act in ("threads", "reply", "resolve", "reopen")},
+    "governance:api-threads": {"number": "open"},
+    **{f"governance:api-thread-{act}": {"number": "open"} for act in ("remarks", "resolve", "reopen")},
     "governance:review": {"number": "open"},
     "governance:review-revoke": {"number": "decided"},
     "governance:api-review": {"number": "open"},
@@ -262,6 +266,10 @@ def bodies(world: World) -> dict[str, Any]:
         "governance:api-promotions POST": pick | {"version": numbers["approved"]},
         "governance:review-sign POST": sign | seen,
         "governance:review-remark POST": {"body": "Looks well."},
+        "governance:review-threads POST": {"anchor": "measure:brier", "body": "Why?"},
+        "governance:review-reply POST": {"body": "So."},
+        "governance:api-threads POST": {"anchor": "measure:brier", "body": "Why?"},
+        "governance:api-thread-remarks POST": {"body": "So."},
         "governance:review-withdraw POST": _WHY,
         "governance:review-revoke POST": _WHY,
         "governance:review-ask POST": {"environment": "production", **_WHY},
@@ -299,6 +307,7 @@ def build() -> World:
     decided = case.approve(version=approved)
     reviewed = case.next_version()
     opened = case.ask(version=reviewed)
+    thread = open_thread(review=opened, anchor="measure:roc_auc", body="Why?", actor=case.maker)
     untouched = case.next_version()
     make_card(reviewed, actor=case.maker)
     idle = make.make_model(team, actor=case.maker)
@@ -358,6 +367,7 @@ def build() -> World:
             "job": Job.objects.order_by("id").first().pk,  # type: ignore[union-attr]
             "entry": entry.uuid,
             "size": report.size,
+            "thread": thread.number,
         },
         numbers={
             "number": live.number,

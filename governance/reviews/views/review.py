@@ -54,11 +54,11 @@ def sign(request: HttpRequest, number: int) -> HttpResponseBase:
     """Sign a decision. What cannot be signed is said in place, and the typed reason is kept."""
     actor = actor_of_request(request)
     here = reverse("governance:review", args=[number])
+    review = get_review(actor, number)
     if request.method != "POST":
         return redirect_after_post(request, here)
     if before := answered_before(actor, token_of(request)):
         return redirect_after_post(request, before)
-    review = get_review(actor, number)
     standing = standing_of(review)
     offer = offer_to(actor, standing, contributor_people(review.version))
     if review.live and not offer.open:
