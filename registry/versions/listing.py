@@ -227,9 +227,11 @@ def joined(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
 
 
 def newest_versions(models: Sequence[RegisteredModel] | QuerySet[Any, Any]) -> QuerySet[ModelVersion]:
-    """The newest version of each model that is not archived."""
-    versions = joined(ModelVersion.objects.filter(model__in=models, archived_at__isnull=True))
-    return versions.order_by("model_id", "-number").distinct("model_id")
+    """The newest version of each model that is not archived. It is picked before anything is joined, so that ten
+    thousand versions cost little more than a hundred."""
+    versions = ModelVersion.objects.filter(model__in=models, archived_at__isnull=True)
+    newest = versions.order_by("model_id", "-number").distinct("model_id")
+    return joined(ModelVersion.objects.filter(pk__in=newest.values("pk"))).order_by("model_id")
 
 
 def _owner_cells(models: Sequence[RegisteredModel]) -> dict[UUID, SafeString]:
