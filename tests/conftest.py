@@ -97,13 +97,14 @@ _TOGETHER = {
     "tests/test_stack/composed/": "composed",
     "tests/test_stack/": "stack",
     "tests/browser/": "stack",
+    "tests/test_docs.py": "stack",
     "tests/rehearsal/": "rehearsal",
 }
-"""Folders whose tests share something that is dear to make, and by which name."""
+"""Where tests share something that is dear to make, and by which name."""
 
 
 class _ByFolder(LoadScopeScheduling):
-    """Tests of one of these folders go to one process, all others one by one. (The groups of pytest-xdist 3.8 reach
+    """Tests of one of these places go to one process, all others one by one. (The groups of pytest-xdist 3.8 reach
     no scheduler with pytest 9.2: they are written to an attribute that is no longer read.)"""
 
     def _split_scope(self, nodeid: str) -> str:
