@@ -13,7 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from countersign.accounts.actions import grant_role
 from countersign.accounts.models import User
+from countersign.actors import Actor
 from countersign.errors import Conflict, Invalid, Refused
 from countersign.ledger import append
 from countersign.ledger.presenters import present
@@ -359,8 +361,9 @@ def test_a_sign_off_nobody_may_give_is_named_with_team_and_mend(policy: Policy) 
 def test_one_person_cannot_fill_two_sign_offs() -> None:
     policy = make_policy(policy_text(sign_offs=[SIGN_OFF])).policy
     world = kit.credit_world(tier="high")
-    make_user(roles=[(Role.APPROVER, world.team), (Role.REVIEWER, world.team)])
-    text = policy_text(sign_offs=[SIGN_OFF, VALIDATION])
+    grant_role(user=world.maker_user, role=Role.REVIEWER, team=world.team, actor=Actor.system())
+    authorship = {"key": "authorship", "title": "Authorship", "meaning": "authorship", "role": "owner"}
+    text = policy_text(sign_offs=[authorship, VALIDATION])
     with pytest.raises(Invalid) as refused:
         draft_revision(policy=policy, text=text, actor=make_compliance())
     assert "one person fills one, and only 1 person may sign there at all" in refused.value.fields["text"][0]
