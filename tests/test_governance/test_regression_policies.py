@@ -182,7 +182,11 @@ def test_a_good_regression_meets_every_shipped_rule_on_its_evidence(world: kit.W
 
 @pytest.mark.parametrize(
     ("measuring", "missed"),
-    [({"shift": 8000.0}, {"bias-high"}), ({"shift": -8000.0}, {"bias-low"}), ({"columns": 1}, {"r-squared", "bias-gap-sex"})],
+    [
+        ({"shift": 8000.0}, {"bias-high"}),
+        ({"shift": -8000.0}, {"bias-low"}),
+        ({"columns": 1}, {"r-squared", "bias-gap-sex"}),
+    ],
     ids=["too-high", "too-low", "knows-nothing"],
 )
 def test_a_bad_one_misses_the_shipped_rule_made_for_it(
