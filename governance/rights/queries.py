@@ -141,7 +141,9 @@ def rights_on(
 
 def _matter(model: RegisteredModel, version: ModelVersion | None, environment: Environment | None) -> _Matter:
     contributed: dict[UUID, list[str]] = {}
-    gate, required, was_live = None, (), 0
+    gate: Gate | None = None
+    required: tuple[RequiredSignOff, ...] = ()
+    was_live = 0
     if version is not None:
         for one in Contributor.objects.filter(version=version, user__isnull=False).order_by("kind"):
             assert one.user_id is not None  # noqa: S101  the filter says so
