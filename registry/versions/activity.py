@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db.models import Q
 
 from countersign.ledger.queries import Filters
-from registry.versions.models import Alias, ModelVersion, RegisteredModel
+from registry.versions.models import Alias, ModelVersion, RegisteredModel, Tag
 
 VERSIONS = 25
-"""Versions whose entries are looked for, the newest: a page shows no more than its last few entries."""
+"""So many versions, aliases and tags are looked for, the newest: a page shows no more than its last few entries."""
 
 Subjects = Callable[[RegisteredModel, Sequence[UUID]], Iterable[UUID]]
 _subjects: dict[str, Subjects] = {}
@@ -40,7 +40,9 @@ def about(model: RegisteredModel) -> AboutModel:
     versions = list(
         ModelVersion.objects.filter(model=model).order_by("-number").values_list("pk", flat=True)[:VERSIONS]
     )
-    found = [model.pk, *versions, *Alias.objects.filter(model=model).values_list("pk", flat=True)]
+    found = [model.pk, *versions]
+    for table in (Alias, Tag):
+        found += table.objects.filter(model=model).order_by("-pk").values_list("pk", flat=True)[:VERSIONS]
     for subjects in _subjects.values():
         found += subjects(model, versions)
     return AboutModel(subjects=tuple(found))
