@@ -44,7 +44,7 @@ def test_the_verifier_says_what_it_compared(exported: Exported) -> None:
         "evidence: 6 files have the digests their evaluations recorded",
         "cards: 3 revisions",
         "policies: 2 revisions, byte for byte",
-        "reviews: 3 with 7 sign-offs and 1 remarks",
+        "reviews: 3 with 7 sign-offs and 2 remarks",
         "subjects: 4 preimages of what was signed",
         "promotions: 3, each with the approval it needed",
         "live periods: 3, as promoted; 3 moves of protected aliases, each by a promotion",

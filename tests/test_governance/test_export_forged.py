@@ -67,6 +67,7 @@ def added(path: str) -> Change:
 
 SIGNED, SUBJECT, REVIEW = "reviews/1/signoffs.json", "reviews/1/subject.json", "reviews/1/review.json"
 REMARKS, PROMOTED, LIVE = "reviews/1/remarks.jsonl", "promotions.jsonl", "environments.jsonl"
+THREADS = "reviews/1/threads.jsonl"
 MADE = f"{FIRST}/contributors.json"
 NOBODY = "01a20d08-0000-7000-8000-000000000000"
 
@@ -130,6 +131,16 @@ LIES: dict[str, tuple[str, Callable[[str], Change], str]] = {
         REMARKS,
         lambda p: line_edited(p, put(0, "body", "value", value="Fine.")),
         "commitment",
+    ),
+    "another number under a thread": (
+        THREADS,
+        lambda p: line_edited(p, put(0, "anchor", "said", value="0.999")),
+        "list of threads",
+    ),
+    "a thread resolved by another": (
+        THREADS,
+        lambda p: line_edited(p, put(1, "by", value="0" * 8)),
+        "list of threads",
     ),
     "a remark kept quiet": (REMARKS, lambda p: line_edited(p, drop(0)), "list of remarks"),
     "a remark by another": (
@@ -276,6 +287,7 @@ LIES: dict[str, tuple[str, Callable[[str], Change], str]] = {
     "another exporter": ("keys.json", lambda p: edited(p, put("export", value="x")), "the exporter's key"),
     "no report": ("report.html", without, "is missing"),
     "no remarks": (REMARKS, without, "is missing"),
+    "no threads": (THREADS, without, "is missing"),
     "something put in": ("extra.txt", added, "is no file of this export"),
     "something put beside a version": (f"{FIRST}/extra.txt", added, "is no file of a version"),
     "no JSON": (SIGNED, lambda p: replaced(p, b"{", b"["), "is not JSON"),
