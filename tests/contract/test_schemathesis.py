@@ -63,7 +63,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 3
+EXAMPLES = {GenerationMode.POSITIVE: 3, GenerationMode.NEGATIVE: 2}
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def ask(operation: Any, world: World, part: str) -> list[str]:
     for mode in GenerationMode:
 
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES[mode],
             derandomize=True,
             database=None,
             deadline=None,
