@@ -20,36 +20,40 @@ name_with(
 )
 
 
-def _dataset(ref: str, number: int | None = None) -> Link | str:
-    dataset = _DATASETS.of(ref)
+def _dataset(leaf: dict[str, Any]) -> Link | str:
+    """The dataset an entry is about, by its name of then where it is gone."""
+    dataset = _DATASETS.of(leaf["subject"]["ref"])
     if dataset is None:
-        return "(gone)"
-    if number is None:
-        return Link(dataset.name, reverse("registry:dataset", args=[dataset.name]))
-    return Link(dataset.name, reverse("registry:dataset-version", args=[dataset.name, number]))
+        name: str = leaf["data"]["after"]["name"]
+        return name
+    return Link(dataset.name, reverse("registry:dataset", args=[dataset.name]))
 
 
 @sentence("registry.dataset.created")
 def created(leaf: dict[str, Any]) -> Sentence:
     """“Created the dataset …”."""
-    return Sentence.of("Created the dataset ", _dataset(leaf["subject"]["ref"]))
+    return Sentence.of("Created the dataset ", _dataset(leaf))
 
 
 @sentence("registry.dataset.updated")
 def updated(leaf: dict[str, Any]) -> Sentence:
     """“Described the dataset … anew”."""
-    return Sentence.of("Described the dataset ", _dataset(leaf["subject"]["ref"]), " anew")
+    return Sentence.of("Described the dataset ", _dataset(leaf), " anew")
 
 
 @sentence("registry.dataset_version.registered")
 def registered(leaf: dict[str, Any]) -> Sentence:
     """“Registered version 3 of the dataset …, 21,000 rows”."""
     state = leaf["data"]["after"]
+    dataset = _DATASETS.of(state["dataset"])
+    name: Link | str = "(gone)"
+    if dataset is not None:
+        name = Link(dataset.name, reverse("registry:dataset-version", args=[dataset.name, state["number"]]))
     rows = f", {state['rows']:,} rows" if state["rows"] is not None else ""
     kept = "" if state["kept_here"] else ", kept elsewhere"
     return Sentence.of(
         f"Registered version {state['number']} of the dataset ",
-        _dataset(state["dataset"], state["number"]),
+        name,
         rows,
         kept,
     )

@@ -13,6 +13,7 @@ from countersign.ledger.verification.report import Report
 from countersign.ledger.verification.tables import check_replay
 from countersign.ledger.visibility import readable
 from registry import wiring
+from registry.datasets.actions import update_dataset
 from registry.lineage.actions import add_lineage_edge
 from registry.models import RegisteredModel
 from registry.runs.actions import Source
@@ -27,7 +28,9 @@ def everything_once() -> tuple[Team, Actor]:
     """A story that uses every verb of the registry."""
     team, maker = make.make_makers()
     run = make.make_run(team, actor=maker, name="heron", source=Source("git@x:y", "5bd87e3500aa99"))
-    make.make_distant_data(make.make_dataset(team, actor=maker, name="train"), actor=maker)
+    dataset = make.make_dataset(team, actor=maker, name="train")
+    make.make_distant_data(dataset, actor=maker)
+    update_dataset(dataset=dataset, description="Words.", seen="", actor=maker)
     model = make.make_model(team, actor=maker, name="credit & co")
     actions.update_model(model=model, description="Words.", actor=maker)
     first = make.make_version(model, actor=maker, run=run, tags={"a": "b"}, alias="challenger")
@@ -68,6 +71,7 @@ def test_the_story_reads_well() -> None:
         "Started the run heron, commit 5bd87e3500aa",
         "Created the dataset train",
         "Registered version 1 of the dataset train, 3 rows, kept elsewhere",
+        "Described the dataset train anew",
         "Registered the model credit-default",
         "Described the model credit-default anew",
         "Sealed the run heron, which finished",
