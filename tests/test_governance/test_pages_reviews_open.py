@@ -86,11 +86,11 @@ def test_a_moved_subject_is_announced_and_not_swapped_under_the_pen(case: Case) 
     assert "seen_digest" not in told.content.decode()
 
 
-@pytest.mark.parametrize("seen", ["", "x", "a.b.c.d.e.f", "a.open.1.2.3.99999999999999999999", "....."])
-def test_a_page_that_says_nonsense_is_told_nothing(case: Case, seen: str) -> None:
+def test_a_page_that_says_nonsense_is_told_nothing(case: Case) -> None:
     review = case.ask()
-    response = client_of(case.approver_user).get(f"{url(review)}?seen={seen}", **LIVE)
-    assert response.status_code == 204
+    client = client_of(case.approver_user)
+    for seen in ("", "x", "a.b.c.d.e.f", "a.open.1.2.3.99999999999999999999", "....."):
+        assert client.get(f"{url(review)}?seen={seen}", **LIVE).status_code == 204, seen
 
 
 def test_news_costs_the_same_however_much_was_said(case: Case) -> None:
@@ -249,14 +249,13 @@ WORDS = (
 )
 
 
-@pytest.mark.parametrize("words", WORDS, ids=["bidi", "combining", "invisible", "noncharacters"])
-def test_words_of_every_script_are_kept_as_they_were_typed(case: Case, words: str) -> None:
+def test_words_of_every_script_are_kept_as_they_were_typed(case: Case) -> None:
     review = case.ask()
     client = client_of(case.approver_user)
-    asked = {"anchor": "measure:roc_auc", "body": words}
-    response = client.post(url(review, "-threads"), asked)
-    assert (response.status_code, response["Location"]) == (303, f"{url(review)}#thread-1")
-    assert Remark.objects.get().body == words.strip()
+    for number, words in enumerate(WORDS, 1):
+        response = client.post(url(review, "-threads"), {"anchor": "measure:roc_auc", "body": words})
+        assert (response.status_code, response["Location"]) == (303, f"{url(review)}#thread-{number}")
+        assert Remark.objects.get(thread__number=number).body == words.strip()
     assert client.get(url(review)).status_code == 200
 
 
