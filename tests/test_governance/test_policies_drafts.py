@@ -120,12 +120,10 @@ def test_if_the_ledger_cannot_be_written_the_draft_stands(
     draft = draft_revision(policy=policy, text=TIGHTER, actor=make_compliance())
     somebody = make_compliance()
     monkeypatch.setattr(append, "_INSERT", "INSERT INTO ledger_entry (canonical) VALUES (%s), (NULL)")
-    for act in (
-        lambda: discard_draft(revision=draft, reason="No.", actor=somebody),
-        lambda: draft_revision(policy=policy, text=TIGHTEST, actor=somebody, replaces=draft),
-    ):
-        with pytest.raises(IntegrityError), transaction.atomic():
-            act()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        discard_draft(revision=draft, reason="No.", actor=somebody)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        draft_revision(policy=policy, text=TIGHTEST, actor=somebody, replaces=draft)
     draft.refresh_from_db()
     assert (draft.state, policy.revisions.count()) == (RevisionState.DRAFT, 2)
 
