@@ -134,8 +134,13 @@ def _keep(actor: UUID, key: str, digest: str, response: Response) -> None:
         location=response.get("Location", ""),
         created_at=now,
     )
-    # Others that ran out go on the way; those another request is removing are left to it.
-    old = IdempotencyKey.objects.select_for_update(skip_locked=True).filter(created_at__lt=now - KEPT)
+    _forget_old()
+
+
+def _forget_old() -> None:
+    """Others that ran out go on the way; those another request is removing are left to it."""
+    oldest = clock.now() - KEPT
+    old = IdempotencyKey.objects.select_for_update(skip_locked=True).filter(created_at__lt=oldest)
     IdempotencyKey.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:_FORGOTTEN_AT_ONCE])).delete()
 
 
@@ -160,6 +165,7 @@ def done_once(actor: Actor, token: str, act: Callable[[], str]) -> str:
             location=address,
             created_at=clock.now(),
         )
+        _forget_old()
         return address
 
 
