@@ -473,7 +473,9 @@ def check_listed(read: Reader) -> None:
     reviews = {review["id"] for review in read.scope["reviews"]}
     model, environment = read.scope["about"]["model"], read.scope["about"].get("environment")
     whole = [model] if model else [one["id"] for one in read.scope["models"]] if environment else []
-    expected = {e.subject[1] for one in whole for e in read.entries.of("registry.model_version", "model", one)}
+    expected = {
+        e.subject[1] for one in whole for e in read.entries.of("registry.model_version", "model", one)
+    }
     if environment:
         for kind in ("governance.promotion", "governance.review"):
             expected |= {e.after["version"] for e in read.entries.of(kind, "environment", environment)}
@@ -489,7 +491,9 @@ def check_period(files: Files, read: Reader) -> str:
     """A period is whole: every index from its first to its last entry is here, the neighbours lie outside."""
     about = read.scope["about"]
     if about.get("environment"):
-        count = f"one environment and the {len(read.scope['models'])} models that were live there or asked to be"
+        count = (
+            f"one environment and the {len(read.scope['models'])} models that were live there or asked to be"
+        )
         return f"scope: {count}; whether the log holds more entries about it than these cannot be shown"
     if about["period_start"] is None:
         return "scope: one model; whether the log holds more entries about it than these cannot be shown"
