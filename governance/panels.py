@@ -23,6 +23,7 @@ from governance.evaluation.suites import SUITES
 from governance.evaluation.writing import span, written
 from governance.profiles.queries import profile_of
 from governance.promotion.live import live_of
+from governance.promotion.models import LivePeriod
 from governance.promotion.next_acts import unmet
 from governance.promotion.queries import Gate, gate_of, gate_title, live_in
 from governance.reviews.figures import state_of, tally_of
@@ -83,7 +84,16 @@ def acts(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | Non
         "may_promote": actor.may(Permission.PROMOTE, team),
         "may_roll_back": actor.may(Permission.ROLL_BACK, team),
         "may_ask": actor.holds(Permission.REQUEST_REVIEW, team) and review is None,
+        "beside": _beside(version, period),
     }
+
+
+def _beside(version: ModelVersion, period: LivePeriod | None) -> int | None:
+    """The version this one is compared with first: the live one, or else the one before."""
+    if period is not None and period.version_id != version.pk:
+        return period.version.number
+    earlier = ModelVersion.objects.filter(model=version.model_id, number__lt=version.number)
+    return earlier.order_by("-number").values_list("number", flat=True).first()
 
 
 def decision(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any] | None:

@@ -30,6 +30,7 @@ from countersign.ledger.sealer import seal_now
 from countersign.permissions import Role, Scope
 from governance.export.actions import request_export
 from governance.policies.actions import draft_revision
+from governance.promotion.models import Promotion
 from governance.reviews.actions import open_thread
 from governance.reviews.queries import standing_of
 from registry.versions.actions import open_upload, set_alias, set_tag
@@ -99,6 +100,7 @@ BY_ROUTE: dict[str, dict[str, str]] = {
     **{f"governance:review-{act}": {"number": "open"} for act in ("threads", "reply", "resolve", "reopen")},
     "governance:api-threads": {"number": "open"},
     **{f"governance:api-thread-{act}": {"number": "open"} for act in ("remarks", "resolve", "reopen")},
+    "governance:promotion": {"number": "promotion"},
     "governance:compare": {"other": "earlier"},
     "governance:api-comparison": {"other": "earlier"},
     "governance:review": {"number": "open"},
@@ -333,6 +335,7 @@ def build() -> World:
             "evaluation": case.evaluation.number,
             "failed": failed.number,
             "export": export.number,
+            "promotion": Promotion.objects.latest("number").number,
         },
         team=team,
         people={"owner": owner, "other": other},

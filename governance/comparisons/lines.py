@@ -84,7 +84,7 @@ class MeasureLine:
         return kinds.get(self.word, "not_applicable")
 
     @property
-    def drawn(self) -> SafeString | None:
+    def difference_drawn(self) -> SafeString | None:
         """The interval of the difference around zero."""
         found = self.difference
         if not found or found["value"] is None or found["diff_ci_low"] is None:

@@ -1,11 +1,11 @@
 """What a version changes against the one that is live: facts, and measures where both were measured on the same
-data. Two intervals beside each other say what each is; whether the difference is real is not judged by them."""
+data. Two intervals beside each other say what each is; whether the difference is real is said by the paired difference,
+once its job has measured it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -13,53 +13,21 @@ from django.utils.safestring import SafeString
 from countersign.web.charts import Champion, interval
 from governance.cards.models import CardRevision
 from governance.comparisons.facts import Fact, facts_between
+from governance.comparisons.lines import MeasureLine
+from governance.comparisons.queries import comparison_of
 from governance.evaluation.measures.catalogue import HEADLINES, METRICS, Measure, of_task
 from governance.evaluation.models import Evaluation
 from governance.evaluation.queries import latest_evidence
 from governance.evaluation.suites import SUITES
-from governance.evaluation.writing import span, written
 from governance.policies.document import PolicyDocument
 from registry.versions.models import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """One measure of both versions on the same data; a value is None where it was not measured."""
+class Comparison(MeasureLine):
+    """One measure of both versions on the same data, with both intervals drawn."""
 
-    measure: Measure
-    was: dict[str, Any] | None
-    now: dict[str, Any] | None
     drawn: SafeString | None
-
-    @property
-    def written(self) -> Callable[[Any], str]:
-        """How values of this measure are written."""
-        return partial(written, self.measure)
-
-    @property
-    def was_value(self) -> str:
-        """The live version's value."""
-        return self.written(self.was["value"] if self.was else None)
-
-    @property
-    def now_value(self) -> str:
-        """This version's value."""
-        return self.written(self.now["value"] if self.now else None)
-
-    @property
-    def was_span(self) -> str:
-        """The live version's interval."""
-        return self._span(self.was)
-
-    @property
-    def now_span(self) -> str:
-        """This version's interval."""
-        return self._span(self.now)
-
-    def _span(self, estimate: dict[str, Any] | None) -> str:
-        if estimate is None or estimate["ci_low"] is None or estimate["ci_high"] is None:
-            return "no interval"
-        return span(self.measure, estimate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +42,11 @@ class Differences:
     not_compared: str
     data: str
     live_evidence: Evaluation | None
+
+    @property
+    def paired(self) -> bool:
+        """Whether differences were measured row by row."""
+        return any(one.difference for one in self.measures)
 
 
 def differences(
@@ -131,12 +104,14 @@ def measures_between(
 ) -> Iterable[Comparison]:
     """The headline measures and those the policy asks about, of two evaluations on the same rows."""
     now, was = evidence.results_document["metrics"], before.results_document["metrics"]
+    paired = comparison_of(evidence, before)
+    diffs = paired.differences["diffs"] if paired else {}
     asked = {rule.path.rsplit(".", 1)[-1] for rule in policy.rules if rule.path.startswith("metrics.")}
     task = SUITES[evidence.suite].task
     for name, measure in of_task(METRICS, task).items():
         if name in HEADLINES[task] or name in asked:
             mine, theirs = _measured(now.get(name)), _measured(was.get(name))
-            yield Comparison(measure, theirs, mine, _drawn(measure, mine, theirs))
+            yield Comparison(measure, theirs, mine, diffs.get(name), _drawn(measure, mine, theirs))
 
 
 def _measured(estimate: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -35,6 +35,10 @@ NO_PAGE = {
     "governance:review-revoke",
     "governance:review-sign",
     "governance:review-withdraw",
+    "governance:review-reopen",
+    "governance:review-reply",
+    "governance:review-resolve",
+    "governance:review-threads",
     "governance:rollback",
 }
 """What answers GET and is no page of its own."""

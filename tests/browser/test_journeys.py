@@ -119,7 +119,7 @@ def test_two_people_decide_with_keyboard_and_without_javascript(
     owen.get_by_role("link", name="Promote credit-default 4 to production").click()
     owen.get_by_label("Reason").fill("Challenger replaces version 2.")
     owen.get_by_role("button", name="Promote version 4 to production").click()
-    expect(owen.locator("main")).to_contain_text("Live in production now")
+    expect(owen.locator("main")).to_contain_text("in place of version 2. It is live now")
 
     # The way back stays open.
     owen.goto("/environments/")
@@ -153,6 +153,6 @@ def test_the_audit_trail_tells_sealed_and_unsealed_apart(sign_in: SignIn) -> Non
     page.goto("/ledger/?verb=governance.promotion.made")
     expect(page.locator(".entry").first).to_contain_text("promoted credit-default")
     page.locator(".entry .idx").first.click()
-    expect(page.locator("main")).to_contain_text("is in the tree of checkpoint")
+    expect(page.locator("#proof")).to_contain_text("was sealed by checkpoint")
     page.goto("/ledger/?verb=nothing.such")
     expect(page.locator("main")).to_contain_text("No such kind of entry")

@@ -14,6 +14,7 @@ from django.urls import get_resolver
 
 from countersign.permissions import Role, Scope
 from tests import permissions_kit as routes
+from tests import permissions_world
 from tests.contract.kit import explained, rows
 from tests.factories import people
 
@@ -56,7 +57,7 @@ def put(body: Any, way: tuple[str | int, ...], text: str) -> Any:
 class Writers:
     """People who together may do everything."""
 
-    def __init__(self, world: routes.World) -> None:
+    def __init__(self, world: permissions_world.World) -> None:
         team = world.team
         self._clients = [
             people.api_client(people.token_for(people.make_user(roles=roles), *Scope))
@@ -95,8 +96,8 @@ class taken_back:  # noqa: N801  reads like a context manager, which it is
 
 
 def test_unicode_in_every_field() -> None:
-    world = routes.build()
-    bodies, writers, before = routes.bodies(world), Writers(world), rows()
+    world = permissions_world.build()
+    bodies, writers, before = permissions_world.bodies(world), Writers(world), rows()
     wrong, asked, taken = [], 0, 0
     for name, pattern in routes.patterns(get_resolver()):
         if not routes.is_rest(name):
@@ -108,7 +109,7 @@ def test_unicode_in_every_field() -> None:
             ):
                 continue
             try:
-                url = routes.url_of(world, name, pattern)
+                url = permissions_world.url_of(world, name, pattern)
             except KeyError:  # tests/test_permissions.py fails and says what is to be told of the route
                 continue
             if (client := writers.who_may(method, url, body)) is None:

@@ -14,6 +14,7 @@ from countersign.accounts.models import Team, User
 from countersign.api import problems
 from countersign.permissions import Scope
 from tests import permissions_kit as routes
+from tests import permissions_world
 from tests.databases import ROOT
 from tests.factories import people
 from tests.factories import registry as make
@@ -101,13 +102,13 @@ def test_methods(api: Api, model: dict[str, Any]) -> None:
 
 
 def test_every_route_answers_options_and_refuses_what_it_does_not_know() -> None:
-    world = routes.build()
+    world = permissions_world.build()
     api = people.api_client(people.token_for(world.people["owner"], *Scope))
     for name, pattern in routes.patterns(get_resolver()):
         if not routes.is_rest(name):
             continue
         try:
-            url = routes.url_of(world, name, pattern)
+            url = permissions_world.url_of(world, name, pattern)
         except KeyError:  # tests/test_permissions.py fails and says what is to be told of the route
             continue
         asked = api.options(url)

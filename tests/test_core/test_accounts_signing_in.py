@@ -328,7 +328,9 @@ def test_not_found_conflict_and_bad_urls_are_pages(client: Client, user: User) -
 
 
 def test_a_token_in_a_page_url_signs_nobody_in(client: Client, user: User) -> None:
-    assert client.get(f"/profile/?token={people.token_for(user)}").status_code == 303
+    answer = client.get(f"/profile/?token={people.token_for(user)}")
+    assert answer.status_code == 400
+    assert "_auth_user_id" not in client.session
 
 
 def test_the_person_sees_what_they_hold(client: Client) -> None:

@@ -17,14 +17,17 @@ from tests.test_governance import export_kit
 def exported(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> export_kit.Exported:
-    """Two bundles of a world that was built once; the database is fresh again afterwards."""
+    """Two bundles of a world that was built once, in a database whose numbers begin at 1; it is fresh again
+    afterwards."""
     name = connections["default"].settings_dict["NAME"]
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
+    connection.close()
+    databases.clone(databases.make_template(run), name)
     anchor = tmp_path_factory.mktemp("anchor")
     with django_db_blocker.unblock(), override_settings(LEDGER_ANCHOR_FOLDER=anchor):
         try:
             found = export_kit.export_everything()
         finally:
             connection.close()
-            run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
             databases.clone(databases.make_template(run), name)
     return found

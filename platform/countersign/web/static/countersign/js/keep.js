@@ -104,8 +104,8 @@ document.addEventListener("htmx:sendError", (event) => {
 
 // A form that is refused in place (its own page says why and keeps what was typed) is swapped in as a good answer is.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { detail } = event;
-  if (![403, 409, 429].includes(detail.xhr.status) || !detail.elt.matches("form")) return;
+  const { detail } = event; // its elt is what is swapped, not what asked
+  if (![403, 409, 429].includes(detail.xhr.status) || !detail.requestConfig.elt.matches("form")) return;
   const answer = new DOMParser().parseFromString(detail.xhr.responseText, "text/html");
   if (!answer.getElementById("main") || answer.querySelector(".says-no")) return;
   detail.shouldSwap = true;
