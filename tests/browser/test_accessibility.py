@@ -22,7 +22,11 @@ def pages(chromium: Browser, stack: Stack, told: Told) -> Any:
     opened: dict[str, Page] = {}
     cookies: dict[str, dict[str, str]] = {}
     for name in CRAWLERS:
-        context = chromium.new_context(base_url=stack.url, viewport={"width": 1280, "height": 900})
+        context = chromium.new_context(
+            base_url=stack.url,
+            viewport={"width": 1280, "height": 900},
+            reduced_motion="reduce",  # a colour on its way to another is neither
+        )
         page = opened[name] = context.new_page()
         page.goto("/sign-in/")
         page.get_by_label("User name").fill(name)
@@ -52,7 +56,7 @@ def violations(page: Page, *, rules: list[str] | None = None) -> list[str]:
 
 def test_links_lead_to_every_page(pages: Any) -> None:
     _, found = pages
-    assert sorted(routes() - found.keys()) == []
+    assert not (missing := sorted(routes() - found.keys())), "\n".join(missing)
 
 
 def test_no_page_is_hard_to_use_in_light_or_dark_or_on_a_phone(pages: Any) -> None:
@@ -78,7 +82,7 @@ def test_no_page_is_hard_to_use_in_light_or_dark_or_on_a_phone(pages: Any) -> No
         if page.locator("h1").count() != 1:
             problems.append("has not exactly one h1")
         wrong += [f"{route} {path} as {name}: {one}" for one in problems]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert said == []
 
 
