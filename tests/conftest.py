@@ -103,25 +103,38 @@ _TOGETHER = {
 """Where tests share something that is dear to make, and by which name."""
 
 
-class _ByFolder(LoadScopeScheduling):
-    """Tests of one of these places go to one process, all others one by one. (The groups of pytest-xdist 3.8 reach
-    no scheduler with pytest 9.2: they are written to an attribute that is no longer read.)"""
+class _ByPlace(LoadScopeScheduling):
+    """Tests of one of these places go to one process, all others file by file, so that what a file shares is made
+    once. (The groups of pytest-xdist 3.8 reach no scheduler with pytest 9.2: they are written to an attribute that is
+    no longer read.)"""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((name for folder, name in _TOGETHER.items() if nodeid.startswith(folder)), nodeid)
+        file = nodeid.partition("::")[0]
+        return next((name for place, name in _TOGETHER.items() if nodeid.startswith(place)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
-    """The scheduler of `--dist loadgroup`."""
-    return _ByFolder(config, log) if config.getoption("dist") == "loadgroup" else None
+    """The scheduler of `--dist loadgroup`, in the order of the collection: what takes longest begins first."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return _ByPlace(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
+_LONGEST = ("tests/test_stack/composed/", "tests/test_permissions.py")
+"""What begins right after the tests of the running instance."""
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a running instance share one: they stay in one process, and begin first, being the longest. What only
     looks at the demonstration comes before the journeys that go on with it, and the faults come last."""
-    running = [item for item in items if "stack" in getattr(item, "fixturenames", ())]
     order = ("test_main_job.py", "test_journeys.py")
-    running.sort(key=lambda item: order.index(item.path.name) if item.path.name in order else len(order))
-    items[:] = running + [item for item in items if item not in set(running)]
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        if "stack" in getattr(item, "fixturenames", ()):
+            return 0, order.index(item.path.name) if item.path.name in order else len(order)
+        return next((1 for start in _LONGEST if item.nodeid.startswith(start)), 2), 0
+
+    items.sort(key=place)
