@@ -11,26 +11,13 @@ import unicodedata
 from dataclasses import dataclass
 
 from countersign.errors import Invalid
-from countersign.identifiers import fold
+from countersign.identifiers import LOOK_ALIKES, fold
 
 NAME_LIMIT = 200
 FOLDED_LIMIT = 250
 PROSE_LIMIT = 8_000
 """Characters of a description: with it, the entry in the ledger stays below its limit in any script."""
 
-# After Unicode Technical Standard 39 (confusables), for the scripts that share shapes with Latin, in lower
-# case.
-_LOOK_ALIKES = str.maketrans(
-    {
-        **dict(zip("авекмнорстухіјѕԁһԛԝ", "abekmhopctyxijsdhqw", strict=True)),
-        **dict(zip("αβεηικνορτυχϲϳ", "abenikvoptuxcj", strict=True)),
-        **dict.fromkeys("‐‑‒–—―−⁃﹘", "-"),
-        "ı": "i",
-        "ɡ": "g",
-        "ӏ": "l",
-        "ɑ": "a",
-    }
-)
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800") | {
     chr(c) for c in range(0xFE00, 0xFE10)
 }
@@ -46,7 +33,7 @@ class Name:
 
 def folded(name: str) -> str:
     """The name as it is compared: equal for two names people cannot tell apart."""
-    return fold(name).translate(_LOOK_ALIKES)
+    return fold(name).translate(LOOK_ALIKES)
 
 
 def checked_name(raw: str, *, what: str, forbidden: str = "/:") -> Name:

@@ -3,10 +3,25 @@ as they are compared."""
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import unicodedata
 from uuid import UUID
+
+# After Unicode Technical Standard 39 (confusables), for the scripts that share shapes with Latin, in lower
+# case.
+LOOK_ALIKES = str.maketrans(
+    {
+        **dict(zip("авекмнорстухіјѕԁһԛԝ", "abekmhopctyxijsdhqw", strict=True)),
+        **dict(zip("αβεηικνορτυχϲϳ", "abenikvoptuxcj", strict=True)),
+        **dict.fromkeys("‐‑‒–—―−⁃﹘", "-"),
+        "ı": "i",
+        "ɡ": "g",
+        "ӏ": "l",
+        "ɑ": "a",
+    }
+)
 
 
 def new_id() -> UUID:
@@ -23,3 +38,16 @@ def new_id() -> UUID:
 def fold(name: str) -> str:
     """A name as it is compared: NFKC, case and spaces do not tell two names apart, so no look-alike passes."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def mixes_look_alikes(name: str) -> bool:
+    """Whether a word has Latin letters beside Cyrillic or Greek ones that are drawn like Latin: it can only be meant to
+    be taken for another (Unicode Technical Standard 39, section 5.1). “β-testers” are two words."""
+    return any(
+        re.search("[a-z]", word)
+        and any(
+            ord(letter) in LOOK_ALIKES and unicodedata.name(letter, "").startswith(("CYRILLIC", "GREEK"))
+            for letter in word
+        )
+        for word in re.findall(r"[^\W\d_]+", fold(name))
+    )

@@ -51,6 +51,25 @@ def broken_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- people ---------------------------------------------------------------------------------------------
 
 
+def test_a_name_that_only_looks_like_another_is_refused(actor: Actor) -> None:
+    """The letters are Cyrillic but for one; a name in one script, and a Greek letter by itself, are taken."""
+    before = Entry.objects.count()
+    with pytest.raises(Invalid) as wrong:
+        actions.create_user(
+            username="\u0430d\u0430", full_name="Ada", password="a long enough phrase", actor=actor
+        )
+    assert "one script" in wrong.value.fields["username"][0]
+    with pytest.raises(Invalid) as wrong:
+        actions.create_team(name="\u0421\u0430rds", actor=actor)
+    assert "one script" in wrong.value.fields["name"][0]
+    assert Entry.objects.count() == before
+    for name in ("\u0418\u0432\u0430\u043d", "\u0131\u015f\u0131k"):
+        assert actions.create_user(
+            username=name, full_name=name, password="a long enough phrase", actor=actor
+        ).username
+    assert actions.create_team(name="β-testers", actor=actor).name == "β-testers"
+
+
 def test_create_user_records_who_was_added_without_a_name_in_the_leaf(actor: Actor) -> None:
     user = actions.create_user(
         username="Ada.Byron",

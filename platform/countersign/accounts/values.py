@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 
 from countersign.accounts.models import User
 from countersign.errors import Invalid
-from countersign.identifiers import fold
+from countersign.identifiers import fold, mixes_look_alikes
 
 _USERNAME = re.compile(r"[\w.@+-]+")
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike on a console
@@ -36,6 +36,13 @@ def username(text: str) -> str:
         raise _wrong("username", "Use letters, digits and . @ + - _ only, without spaces.")
     if len(fold(cleaned)) > 200:  # some letters stand for many
         raise _wrong("username", "Choose a shorter name.")
+    return told_apart(cleaned, field="username")
+
+
+def told_apart(cleaned: str, *, field: str) -> str:
+    """The name, unless it mixes letters of two scripts that look alike. Raises Invalid, naming the field."""
+    if mixes_look_alikes(cleaned):
+        raise _wrong(field, "Write it in one script: some of its letters only look like Latin ones.")
     return cleaned
 
 

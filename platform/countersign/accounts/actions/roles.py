@@ -25,7 +25,7 @@ def create_team(*, name: str, actor: Actor) -> Team:
     that differ only in case, spaces or signs count as the same)."""
     if not (verdict := actor.may(Permission.MANAGE_PEOPLE)):
         raise Refused(verdict)
-    name = values.line(name, field="name", longest=100)
+    name = values.told_apart(values.line(name, field="name", longest=100), field="name")
     slug = slugify(name)
     if not slug:
         raise Invalid("Use letters or digits in the name.", fields={"name": ["Use letters or digits."]})
