@@ -17,7 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from demo.datasets import CREDIT_FEATURES, CREDIT_LICENCE, CREDIT_SOURCE, columns_of, load_sample
 
 MODEL = "bill-forecast"
-PURPOSE = "Predicts the next bill of a card account, so that treasury knows how much cash to hold. Nobody is judged by it."
+PURPOSE = (
+    "Predicts the next bill of a card account, so that treasury knows how much cash to hold. "
+    "Nobody is judged by it."
+)
 TARGET = "bill_amount_september"
 #: What is known before the bill of September: the account until August.
 KNOWN = tuple(name for name in CREDIT_FEATURES if not name.endswith("_september"))
