@@ -266,7 +266,7 @@ def main() -> None:
         story.evaluated(forest)
         story.write_card(forest, RANDOM_FOREST_CARD)
         waiting = story.ask_for_review(
-            forest, "Challenger: as good on every measure, and simpler to explain."
+            forest, "Challenger: finds more defaults at some cost in precision, and is simpler to explain."
         )
         results = story.evaluated(forecast, bills.MODEL)
         say(
