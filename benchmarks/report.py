@@ -35,7 +35,7 @@ def page(sections: Sequence[tuple[str, Sequence[Line]]]) -> str:
     parts = [f"Measured on {cores} cores ({platform.machine()}), Python {platform.python_version()}."]
     for title, lines in sections:
         rows = [
-            f"| {line.what} | {line.measured} | {line.peer} | {'' if line.ratio is None else f'{line.ratio:.2f}'} |"
+            f"| {line.what} | {line.measured} | {line.peer} | {'' if line.ratio is None else f'{line.ratio:.3g}'} |"
             for line in lines
         ]
         parts.append(
