@@ -17,9 +17,10 @@ SHOWN = 50
 
 
 def trained(request: HttpRequest, dataset: Dataset) -> Mapping[str, Any]:
-    """Versions the actor may see that name a version of the dataset, newest first."""
+    """Versions the actor may see that were made from a version of the dataset, newest first. What it was named for as
+    evaluation data made nothing; evaluations have a panel of their own."""
     teams = actor_of_request(request).teams_with(Permission.SEE)
-    uses = VersionInput.objects.filter(dataset_version__dataset=dataset)
+    uses = VersionInput.objects.filter(dataset_version__dataset=dataset).exclude(context="evaluation")
     if teams is not None:
         uses = uses.filter(version__model__team__in=teams)
     listed = uses.select_related("version__model", "dataset_version").order_by(
