@@ -15,13 +15,11 @@ from countersign.jobs.models import Job
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
 from governance.comparisons.models import Comparison
-from governance.comparisons.queries import why_not_paired
+from governance.comparisons.queries import COMPARE, why_not_paired
 from governance.comparisons.verbs import COMPARISON_RECORDED, COMPARISON_REQUESTED
 from governance.evaluation.actions import evidence_bytes
 from governance.evaluation.models import Evaluation
 from registry.versions.actions.locks import lock_version
-
-COMPARE = "governance.compare"
 
 
 @transaction.atomic

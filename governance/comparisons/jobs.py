@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from countersign.blobs.store import local_path, open_blob
 from countersign.jobs.handlers import JobContext, JobFailed, handler
-from governance.comparisons.actions import COMPARE, record_comparison
-from governance.comparisons.queries import why_not_paired
+from governance.comparisons.actions import record_comparison
+from governance.comparisons.queries import COMPARE, why_not_paired
 from governance.evaluation.models import Evaluation
 from governance.evaluation.suites import SUITES
 from registry.versions.tasks import Task

@@ -7,6 +7,9 @@ from governance.comparisons.models import Comparison
 from governance.evaluation.models import Evaluation, EvaluationState
 from registry.versions.models import ModelVersion
 
+COMPARE = "governance.compare"
+"""The kind of job that measures a pair."""
+
 
 def comparison_of(evaluation: Evaluation, against: Evaluation) -> Comparison | None:
     """The recorded differences of this pair."""
@@ -85,7 +88,7 @@ def why_not_paired(evaluation: Evaluation, against: Evaluation) -> str:
 def comparing_now(evaluation: Evaluation, against: Evaluation) -> Job | None:
     """The job that measures this pair, while there is one."""
     return Job.objects.filter(
-        kind="governance.compare",
+        kind=COMPARE,
         key=f"{evaluation.id}:{against.id}",
         state__in=[JobState.QUEUED, JobState.RUNNING],
     ).first()
