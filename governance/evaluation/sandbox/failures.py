@@ -23,6 +23,8 @@ Code = Literal[
     "out_of_range",
     "not_numbers",
     "no_probabilities",
+    "not_binary",
+    "too_many_predictions",
     "no_predict",
     "not_a_regressor",
     "several_numbers",

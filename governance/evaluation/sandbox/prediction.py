@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from registry.versions.tasks import Task
 from . import process
 from .failures import EvaluationFailed, Refusal, judge_end, one_line
 from .flavours import Flavour
-from .frames import PredictionReader, check_values
+from .frames import PredictionReader
 from .isolation import Isolation
 from .limits import Limits
 
@@ -26,8 +26,10 @@ _PROGRAM = ("inside.predict", "scanner.inspection")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A model's answer: `scores` (rows, k) float64, one column for each of `classes`, in the rows' order. Of a
-    regression `classes` is empty and there is one column.
+    """A model's answer: `scores` (rows, k) float64, one column for each of `classes`, in the rows' order; one
+    column alone where one class was to be kept. A model that gives one number a row (regression, ranking) has no
+    `classes` and one column. `latencies` holds the seconds each batch took, measured outside the model's process.
+    `refusals` names the batches that could not be answered and were allowed to, and why; their rows are NaN.
 
     `circumstances` say how it came about and are no part of the result: isolation, limits, library versions,
     times in seconds, memory, latency of batches, and an excerpt of what the model printed.
@@ -36,6 +38,8 @@ class Outcome:
     scores: "numpy.ndarray"
     classes: tuple[str, ...]
     circumstances: dict[str, Any]
+    latencies: tuple[float, ...] = ()
+    refusals: dict[int, str] = field(default_factory=dict)
 
 
 def predict(
@@ -48,14 +52,20 @@ def predict(
     isolation: Isolation,
     trusted_types: Collection[str],
     task: Task = Task.BINARY,
+    keep: str | None = None,
+    tolerated_from: int | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Outcome:
-    """Give the model's class probabilities, or for a regression its numbers, for `rows` rows of features.
+    """Give the model's class probabilities (binary, multi-class) or its numbers (regression, ranking), for `rows`
+    rows of features.
 
     `artifact` is the model's file; the model sees nothing else of its folder. `batches` are sent exactly as
     they come, so labels stay out unless the caller puts them in; together they must have `rows` rows, at
     least one. `trusted_types` are accepted in a skops file beyond skops's own list; pickles ignore them.
-    `cancelled` is asked a few times a second. Whether `isolation` is strong enough is the caller's decision.
+    `keep` names the class of a binary model whose column alone is kept. From the batch numbered `tolerated_from`
+    on (from 0, empty ones do not count) the model may raise an error or give numbers that are no predictions: see
+    `Outcome.refusals`. `cancelled` is asked a few times a second. Whether `isolation` is strong enough is the
+    caller's decision.
 
     Raises EvaluationFailed for anything the model or the host does wrong, ValueError when `batches` and
     `rows` disagree, OSError when the artifact cannot be opened.
@@ -63,8 +73,15 @@ def predict(
     if rows < 1:
         raise ValueError("there must be at least one row to predict")
     sent: list[tuple[int, float]] = []
+    probabilities = task in (Task.BINARY, Task.MULTICLASS)
     reader = PredictionReader(
-        expected=rows, limits=limits, sent=sent, clock=time.monotonic, probabilities=task is Task.BINARY
+        expected=rows,
+        limits=limits,
+        sent=sent,
+        clock=time.monotonic,
+        probabilities=probabilities,
+        keep=keep,
+        tolerated_from=tolerated_from,
     )
     work = process.Task(
         entry="inside.predict:main",
@@ -72,7 +89,8 @@ def predict(
         artifact=artifact,
         facts={
             "flavour": flavour.value,
-            "method": "predict_proba" if task is Task.BINARY else "predict",
+            "method": "predict_proba" if probabilities else "predict",
+            "tolerated_from": tolerated_from,
             "modules": flavour.modules,
             "trusted_types": sorted(trusted_types),
             "inspection": _PROGRAM[1],
@@ -87,16 +105,11 @@ def predict(
         cancelled=cancelled,
     )
     circumstances = _circumstances(ended, reader, limits, isolation)
-    refusal = judge_end(ended, limits) or _incomplete(reader, rows)
-    if refusal is None:
-        try:
-            check_values(reader.scores, probabilities=task is Task.BINARY)
-        except Refusal as found:
-            refusal = found
+    refusal = judge_end(ended, limits) or _incomplete(reader, rows) or reader.faults()
     if refusal:
         said = refusal.said or one_line(ended.log)
         raise EvaluationFailed(refusal.code, refusal.message, said, circumstances)
-    return Outcome(reader.scores, reader.classes, circumstances)
+    return Outcome(reader.scores, reader.classes, circumstances, tuple(reader.latencies), reader.refusals)
 
 
 def _incomplete(reader: PredictionReader, rows: int) -> Refusal | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from governance.evaluation.sandbox import (
     TRUSTED_SKOPS_TYPES,
@@ -17,6 +18,7 @@ from governance.evaluation.sandbox import (
     Limits,
     Outcome,
 )
+from registry.versions.tasks import Task
 
 from . import models
 
@@ -88,6 +90,53 @@ def test_gaps_a_model_cannot_read_are_a_matter_of_the_schema(fails: Fails, tmp_p
     failure = fails(artifact, table=gaps)
     assert failure.code == "wrong_schema"
     assert "Input X contains NaN" in failure.said
+
+
+def test_a_batch_that_may_fail_is_refused_and_the_next_answered(
+    run: Run, fails: Fails, tmp_path: Path
+) -> None:
+    artifact = models.predicting(
+        "Model.calls = getattr(Model, 'calls', -1) + 1\n"
+        "if Model.calls == 1: raise ValueError('cannot ' + chr(27))\n"
+        "if Model.calls == 2: return numpy.full((len(X), 2), numpy.nan)\n"
+        "if Model.calls == 3: return numpy.array(['a'] * len(X))\n"
+        "if Model.calls == 4: return numpy.zeros((3, 2))\n"
+        f"{models.HONEST}",
+        tmp_path,
+    )
+    data = models.table().select(["age", "years"])
+    settings = {"batches": data.to_batches(max_chunksize=20), "rows": 500}
+    outcome = run(artifact, tolerated_from=1, keep="1", **settings)
+    assert numpy.isnan(outcome.scores[20:100]).all()
+    assert set(outcome.scores[:20, 0]) == set(outcome.scores[100:, 0]) == {0.75}
+    assert outcome.classes == ("0", "1")
+    assert [outcome.refusals[batch].rpartition(": ")[2] for batch in (1, 3, 4)] == [
+        "cannot \ufffd",
+        "predict_proba gave <U1",
+        "3 x 2 numbers came back for 20 rows",
+    ]
+    assert outcome.refusals[2] == "20 of 20 predictions are not finite numbers (NaN or infinite)."
+    assert len(outcome.latencies) == 25
+    failure = fails(artifact, tolerated_from=2, **settings)
+    assert failure.code == "crashed"
+    every = models.predicting("raise ValueError('never')", tmp_path)
+    assert sorted(run(every, tolerated_from=0).refusals) == [0, 1, 2]
+
+
+def test_several_classes_and_one_number_a_row(run: Run, tmp_path: Path) -> None:
+    data = models.table().select(["age", "years"])
+    three = models.labels() + (data["age"].to_numpy() > 70)
+    frame = data.to_pandas()
+    classifier = type(models.linear())().fit(frame, numpy.array(["a", "b", "c"])[three])
+    for flavour in (Flavour.SKOPS, Flavour.JOBLIB):
+        artifact = models.save(classifier, flavour, tmp_path)
+        outcome = run(artifact, flavour=flavour, task=Task.MULTICLASS)
+        numpy.testing.assert_allclose(outcome.scores, classifier.predict_proba(frame), rtol=1e-12)
+        assert outcome.classes == ("a", "b", "c")
+    ranker = LinearRegression().fit(frame, three)
+    outcome = run(models.save(ranker, Flavour.SKOPS, tmp_path), flavour=Flavour.SKOPS, task=Task.RANKING)
+    numpy.testing.assert_allclose(outcome.scores[:, 0], ranker.predict(frame), rtol=1e-12)
+    assert outcome.classes == ()
 
 
 def test_another_release_of_scikit_learn_is_named(

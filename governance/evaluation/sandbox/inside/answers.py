@@ -1,8 +1,10 @@
 """What the confined process writes back: records on one pipe, nothing that needs a parser of numbers.
 
 A record begins with eight bytes, little-endian. NOTE: four bytes of length and that much JSON follow. END:
-nothing follows, ever. Anything else is a count of rows, followed by rows x k float64, little-endian, row by
-row. The notes come in the order imported, loaded, header {k, classes}; `failed` may stand in for any record.
+nothing follows, ever. REFUSED: stands for the rows of one batch that may fail; four bytes of length and that
+much UTF-8 follow, at most LONGEST_TEXT. Anything else is a count of rows, followed by rows x k float64,
+little-endian, row by row. The notes come in the order imported, loaded, header {k, classes}; `failed` may stand
+in for any record.
 """
 
 import io
@@ -11,6 +13,7 @@ import os
 import struct
 from typing import Any, NoReturn
 
+REFUSED = 2**64 - 3
 NOTE = 2**64 - 2
 END = 2**64 - 1
 LONGEST_TEXT = 2000
@@ -46,6 +49,12 @@ class Answers:
         self._out.write(values)
         self._out.flush()
 
+    def refuse(self, error: Exception) -> None:
+        """Say that the model could not answer one batch."""
+        content = _said(error).encode(errors="replace")[:LONGEST_TEXT]
+        self._out.write(struct.pack("<QI", REFUSED, len(content)) + content)
+        self._out.flush()
+
     def end(self) -> None:
         """Say that every row has been answered."""
         self._out.write(struct.pack("<Q", END))
@@ -55,10 +64,12 @@ class Answers:
         """Report `error` and end the process. The code is a first judgement; the parent words it."""
         self._reserve = bytearray()
         facts = error.facts if isinstance(error, Refused) else {}
-        kind = "" if isinstance(error, Refused) else type(error).__name__[:100]
-        said = f"{kind}: {_text(error)}" if kind else _text(error)
-        self.note("failed", during=during, code=_code(during, error), said=said, **facts)
+        self.note("failed", during=during, code=_code(during, error), said=_said(error), **facts)
         os._exit(FAILED)
+
+
+def _said(error: BaseException) -> str:
+    return _text(error) if isinstance(error, Refused) else f"{type(error).__name__[:100]}: {_text(error)}"
 
 
 def _text(error: BaseException) -> str:

@@ -20,8 +20,9 @@ _SEED = 0
 def main(job: Job) -> None:
     """Answer every batch that comes in on `job.features`; never returns after a failure.
 
-    `job.facts`: flavour, method (`predict_proba` or `predict`), modules (to import first), trusted_types, and
-    `inspection`, the module that finds the library versions a file names before it is loaded.
+    `job.facts`: flavour, method (`predict_proba` or `predict`), modules (to import first), trusted_types,
+    tolerated_from (the number of the first batch that may fail, or None), and `inspection`, the module that finds
+    the library versions a file names before it is loaded.
     """
     answers = job.answers
     stage = "import"
@@ -82,18 +83,36 @@ def _answer(
     import numpy
     import pyarrow
 
-    announced = False
+    tolerated_from, columns = job.facts["tolerated_from"], 0
     with pyarrow.ipc.open_stream(io.BufferedReader(io.FileIO(job.features, "rb"), 1 << 20)) as stream:
         names = _column_order(model, stream.schema.names)
-        for batch in stream:
+        for number, batch in enumerate(stream):
+            may_fail = tolerated_from is not None and number >= tolerated_from
             frame = batch.to_pandas(use_threads=False)
-            values = _numbers(predict(frame if names is None else frame[names]), job.facts["method"])
-            if not announced:
-                answers.note("header", k=values.shape[1], classes=classes)
-                announced = True
+            try:
+                values = _numbers(predict(frame if names is None else frame[names]), job.facts["method"])
+                if may_fail:
+                    _check_shape(values, len(frame), columns)
+            except Exception as error:
+                if not may_fail:
+                    raise
+                values = error
+            if not columns:
+                # With probabilities the classes say how many numbers belong to a row nobody could answer.
+                columns = (len(classes) or 1) if isinstance(values, Exception) else values.shape[1]
+                answers.note("header", k=columns, classes=classes)
+            if isinstance(values, Exception):
+                answers.refuse(values)
+                continue
             contiguous = numpy.ascontiguousarray(values, dtype="<f8")
             answers.rows(len(contiguous), contiguous.data)
     answers.end()
+
+
+def _check_shape(values: Any, rows: int, columns: int) -> None:
+    """Where a batch may fail, an answer of another shape is a failure of that batch alone."""
+    if len(values) != rows or (columns and values.shape[1] != columns):
+        raise ValueError(f"{len(values)} x {values.shape[1]} numbers came back for {rows} rows")
 
 
 def _classes(model: Any) -> list[str]:
