@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from countersign.jobs.handlers import JobFailed
 from countersign.web.formats import plural
+from governance.evaluation.labels import canonical_label
 from registry.versions.tasks import Task
 
 MISSING_GROUP = "not stated"
@@ -135,16 +136,6 @@ def _labels(column: Any, target: str, positive_label: str) -> NDArray[np.int8]:
         )
     labels: NDArray[np.int8] = (texts == positive).astype(np.int8)
     return labels
-
-
-def canonical_label(value: object) -> str:
-    """A class label as text, so that 1, 1.0, true and "1" are one label whichever side wrote it."""
-    text = str(value)
-    try:
-        number = float(text)
-    except ValueError:
-        return {"True": "1", "False": "0", "true": "1", "false": "0"}.get(text, text)
-    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _as_text(column: Any) -> NDArray[np.str_]:

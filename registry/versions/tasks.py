@@ -1,4 +1,4 @@
-"""What a model predicts: one of two classes, or a number. The signature declares it."""
+"""What a model predicts: a class, a number, or an order. The signature declares it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ from typing import Any
 
 
 class Task(StrEnum):
-    """The tasks that can be evaluated."""
+    """The tasks that can be evaluated: one of two classes, one of several, a number, and an order of the rows
+    that answer one query."""
 
     BINARY = "binary"
+    MULTICLASS = "multiclass"
     REGRESSION = "regression"
+    RANKING = "ranking"
 
     @property
     def words(self) -> str:
         """The task inside a sentence."""
-        return "binary classification" if self is Task.BINARY else "regression"
+        return _WORDS[self]
+
+
+_WORDS = {
+    Task.BINARY: "binary classification",
+    Task.MULTICLASS: "multi-class classification",
+    Task.REGRESSION: "regression",
+    Task.RANKING: "ranking",
+}
 
 
 def task_of(signature: Mapping[str, Any]) -> Task:
