@@ -159,6 +159,7 @@ def _insert(
         sensitive_attributes=list(descriptor.sensitive_attributes),
         row_key=descriptor.row_key,
         time_column=descriptor.time_column,
+        query_column=descriptor.query_column,
         licence=descriptor.licence,
         source=descriptor.source,
         location=descriptor.location,

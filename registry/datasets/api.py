@@ -82,6 +82,7 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
             "sensitive_attributes",
             "row_key",
             "time_column",
+            "query_column",
             "licence",
             "source",
             "location",
@@ -108,6 +109,7 @@ class DescriptorSerializer(serializers.Serializer[Any]):
     sensitive_attributes = serializers.ListField(child=serializers.CharField(), required=False)
     row_key = serializers.CharField(required=False)
     time_column = serializers.CharField(required=False)
+    query_column = serializers.CharField(required=False)
     licence = serializers.CharField(required=False)
     source = serializers.CharField(required=False)  # type: ignore[assignment]  # a field of the body
 

@@ -28,7 +28,7 @@ class Column(TypedDict):
 class Descriptor:
     """`columns` may be left empty for a file kept here: it says itself. `rows` and `location` are for data
     kept elsewhere. `positive_label` is the target's value the models predict, `favourable_label` the one
-    people want."""
+    people want; rows with the same value in `query_column` are ranked against each other."""
 
     format: str = "parquet"
     columns: tuple[Column, ...] = ()
@@ -39,6 +39,7 @@ class Descriptor:
     sensitive_attributes: tuple[str, ...] = ()
     row_key: str = ""
     time_column: str = ""
+    query_column: str = ""
     licence: str = ""
     source: str = ""
     location: str = ""
@@ -47,7 +48,12 @@ class Descriptor:
         """Raise Invalid where a named column is not among these, or one has two roles that exclude each
         other."""
         known = {column["name"] for column in columns}
-        roles = {"target": self.target, "row_key": self.row_key, "time_column": self.time_column}
+        roles = {
+            "target": self.target,
+            "row_key": self.row_key,
+            "time_column": self.time_column,
+            "query_column": self.query_column,
+        }
         for role, name in roles.items():
             if name and name not in known:
                 raise _wrong(role, f"There is no column “{name}”.")
@@ -56,6 +62,8 @@ class Descriptor:
                 raise _wrong("sensitive_attributes", f"There is no column “{name}”.")
         if self.target and self.target in (*self.sensitive_attributes, self.row_key):
             raise _wrong("target", "The target cannot be a sensitive attribute or the row key.")
+        if self.query_column and self.query_column in (self.target, self.row_key):
+            raise _wrong("query_column", "Several rows share a query, so it is neither target nor row key.")
 
 
 def parse_descriptor(raw: Mapping[str, Any]) -> Descriptor:
@@ -73,6 +81,7 @@ def parse_descriptor(raw: Mapping[str, Any]) -> Descriptor:
             ("favourable_label", 200, False),
             ("row_key", 200, False),
             ("time_column", 200, False),
+            ("query_column", 200, False),
             ("licence", 200, False),
             ("source", 2_000, True),
             ("location", 1_000, False),

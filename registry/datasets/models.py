@@ -53,6 +53,7 @@ class DatasetVersion(Recorded):
     sensitive_attributes = models.JSONField(default=list)
     row_key = models.CharField(max_length=200, blank=True)
     time_column = models.CharField(max_length=200, blank=True)
+    query_column = models.CharField(max_length=200, blank=True, default="")  # which rows are ranked together
     licence = models.CharField(max_length=200, blank=True)
     source = models.TextField(blank=True)
     location = models.CharField(max_length=1000, blank=True)  # where it lies when it is not kept here
@@ -73,7 +74,9 @@ class DatasetVersion(Recorded):
         return f"{self.dataset.name} {self.number}"
 
     def ledger_state(self) -> dict[str, Any]:
-        return {
+        """Without `query_column` where none is declared: entries of older versions must stay as they are."""
+        declared = {"query_column": self.query_column} if self.query_column else {}
+        return declared | {
             "dataset": str(self.dataset_id),
             "number": self.number,
             "digest": f"sha256:{self.digest}",

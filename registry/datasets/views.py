@@ -130,7 +130,12 @@ def _context(request: HttpRequest, dataset: Dataset, version: DatasetVersion | N
 def _columns(version: DatasetVersion) -> list[tuple[dict[str, str], str, bool]]:
     """Each column with its role and whether it is sensitive; those with a role first, then as in the file."""
     sensitive = set(version.sensitive_attributes)
-    roles = {version.target: "target", version.row_key: "row key", version.time_column: "time"}
+    roles = {
+        version.target: "target",
+        version.row_key: "row key",
+        version.time_column: "time",
+        version.query_column: "query",
+    }
     rows = [
         (column, roles.get(column["name"], ""), column["name"] in sensitive) for column in version.columns
     ]
