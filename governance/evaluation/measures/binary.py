@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, ranking, table
+from governance.evaluation.measures.crossings import crossed
 from governance.evaluation.measures.curves import curves
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
-from governance.evaluation.measures.groups import fairness, group_measures, split
+from governance.evaluation.measures.groups import Group, crossing_measures, fairness, group_measures, split
 from governance.evaluation.measures.rows import checked_labels, checked_scores, checked_settings
+from governance.evaluation.measures.shortfall import Whole
 
 
 def measure_binary(
@@ -41,19 +43,25 @@ def measure_binary(
     order = np.lexsort((truth, given))
     truth, given = truth[order], given[order]
     counts = table.confusion(truth, given, threshold)
-    attributes = {
-        attribute: split(
-            groups[attribute],
-            attribute=attribute,
-            order=order,
-            labels=truth,
-            scores=given,
-            threshold=threshold,
-            seed=seed,
-            draws=draws,
-        )
-        for attribute in sorted(groups)
-    }
+    whole = Whole(truth, given)
+
+    def members_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, list[Group]]:
+        return {
+            attribute: split(
+                columns[attribute],
+                attribute=attribute,
+                order=order,
+                labels=truth,
+                scores=given,
+                whole=whole,
+                threshold=threshold,
+                seed=seed,
+                draws=draws,
+            )
+            for attribute in sorted(columns)
+        }
+
+    attributes = members_of(groups)
     metrics = _metrics(truth, given, counts, favourable_is_positive, seed, draws)
     result: dict[str, Any] = {
         "n": len(truth),
@@ -68,8 +76,15 @@ def measure_binary(
             for attribute, members in attributes.items()
             for entry in group_measures(attribute, members, favourable_is_positive=favourable_is_positive)
         ],
+        "crossings": [
+            entry
+            for attribute, members in members_of(crossed(groups)).items()
+            for entry in crossing_measures(attribute, members, favourable_is_positive=favourable_is_positive)
+        ],
         "fairness": [
-            fairness(attribute, members, favourable_is_positive=favourable_is_positive)
+            fairness(
+                attribute, members, favourable_is_positive=favourable_is_positive, seed=seed, draws=draws
+            )
             for attribute, members in attributes.items()
         ],
     }

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
+from governance.evaluation.measures.errors import mean
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
     TAILS,
@@ -17,6 +18,7 @@ from governance.evaluation.measures.estimate import (
 )
 
 ECE_BINS = 15
+BETA_DRAWS = "beta draws in each bin"
 
 #: Scores of exactly 0 and 1 have no log-odds; recalibration takes them for one in a million.
 EDGE = 1e-6
@@ -54,6 +56,15 @@ def mean_loss(losses: FloatArray, *, highest: float) -> Estimate:
     half = Z * float(losses.std(ddof=1)) / n**0.5
     ends = max(value - half, 0.0), min(value + half, highest)
     return around(value, *ends, method="normal approximation", n=n)
+
+
+def mean_calibration(labels: IntArray, scores: FloatArray) -> Estimate:
+    """The mean score minus the observed rate, with Student's t interval of the rows' residuals.
+
+    Mean calibration, or calibration in the large: Van Calster et al. 2019, BMC Medicine 17. 0 within every group is
+    the calibration within groups of Kleinberg, Mullainathan & Raghavan 2017 (ITCS) on the whole.
+    """
+    return mean(scores - labels)
 
 
 class Bins(NamedTuple):
@@ -99,7 +110,7 @@ def calibration_error(labels: IntArray, scores: FloatArray, rng: np.random.Gener
     by_chance = np.sum(weights * np.abs(drawn - rates), axis=1)
     low = max(value - float(np.quantile(by_chance, TAILS[1])), 0.0)
     high = min(value + float(np.quantile(errors, TAILS[1]) - errors.mean()), 1.0)
-    return around(value, low, high, method="beta draws in each bin", n=len(labels))
+    return around(value, low, high, method=BETA_DRAWS, n=len(labels))
 
 
 def recalibration(labels: IntArray, scores: FloatArray) -> tuple[Estimate, Estimate]:

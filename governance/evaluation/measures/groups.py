@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from governance.evaluation.measures import calibration, parity
 from governance.evaluation.measures import table as tables
 from governance.evaluation.measures.catalogue import MIN_POSITIVES, MIN_ROWS
+from governance.evaluation.measures.crossings import SMALL
 from governance.evaluation.measures.estimate import (
     Estimate,
     FloatArray,
@@ -20,6 +22,7 @@ from governance.evaluation.measures.estimate import (
 )
 from governance.evaluation.measures.ranking import roc_auc
 from governance.evaluation.measures.rows import checked_group
+from governance.evaluation.measures.shortfall import Whole
 
 #: An attribute with more values is a number or an identifier, and needs bands before it has groups.
 MAX_GROUPS = 200
@@ -27,12 +30,19 @@ MAX_GROUPS = 200
 #: The two rates that equalised odds asks to be equal.
 ODDS = ["recall", "false_positive_rate"]
 
+#: The largest distances of an attribute in what stands beside the tables, and what they are distances in.
+BESIDE_GAPS = {"roc_auc_gap": "roc_auc", "calibration_gap": "mean_calibration"}
+
 METHOD = tables.METHOD
 NO_REFERENCE = f"No group has {MIN_ROWS} rows with {MIN_POSITIVES} positives to compare with."
+TOO_FEW_FOR_BINS = f"Fewer than {MIN_ROWS} rows with {MIN_POSITIVES} positives are too few for bins."
 NO_COMPARISON = (
     f"Fewer than two groups have {MIN_ROWS} rows with {MIN_POSITIVES} positives, "
     "so there is nothing to compare."
 )
+
+
+Rate = Callable[[FloatArray], FloatArray]
 
 
 class Group(NamedTuple):
@@ -42,6 +52,9 @@ class Group(NamedTuple):
     counts: IntArray
     drawn: FloatArray
     auc: Estimate
+    shortfall: Estimate
+    calibration_error: Estimate
+    mean_calibration: Estimate
 
     @property
     def n(self) -> int:
@@ -58,6 +71,16 @@ class Group(NamedTuple):
         """Enough rows and positives to be judged."""
         return self.n >= MIN_ROWS and self.positives >= MIN_POSITIVES
 
+    @property
+    def beside(self) -> dict[str, Estimate]:
+        """What is measured of the group's scores, beside its table."""
+        return {
+            "roc_auc": self.auc,
+            "roc_auc_shortfall": self.shortfall,
+            "calibration_error": self.calibration_error,
+            "mean_calibration": self.mean_calibration,
+        }
+
 
 def split(
     values: Any,
@@ -66,27 +89,47 @@ def split(
     order: IntArray,
     labels: IntArray,
     scores: FloatArray,
+    whole: Whole,
     threshold: float,
     seed: int,
     draws: int,
 ) -> list[Group]:
     """The groups of one attribute in order of name. ValueError as in `checked_group`.
 
-    `labels` and `scores` are sorted by `order`; `values` are in the order the caller gave.
+    `labels` and `scores` are sorted by `order`; `values` are in the order the caller gave. `whole`
+    is all rows' ranking, against which each group's is held.
     """
     names, codes = checked_group(values, attribute=attribute, rows=len(labels), most=MAX_GROUPS)
     codes = codes[order]
     groups = []
     for code, name in enumerate(names):
         inside = codes == code
-        counts = tables.confusion(labels[inside], scores[inside], threshold)
-        rng = stream(seed, "group", attribute, name)
+        own_labels, own_scores = labels[inside], scores[inside]
+        counts = tables.confusion(own_labels, own_scores, threshold)
+        area = roc_auc(own_labels, own_scores)
         groups.append(
             Group(
-                name, counts, tables.draw_tables(counts, rng, draws), roc_auc(labels[inside], scores[inside])
+                name,
+                counts,
+                tables.draw_tables(counts, stream(seed, "group", attribute, name), draws),
+                area,
+                whole.shortfall(inside, area),
+                _calibration_error(
+                    own_labels, own_scores, stream(seed, "group calibration", attribute, name), draws
+                ),
+                calibration.mean_calibration(own_labels, own_scores),
             )
         )
     return groups
+
+
+def _calibration_error(
+    labels: IntArray, scores: FloatArray, rng: np.random.Generator, draws: int
+) -> Estimate:
+    """The group's calibration error, where it has the rows to fill the bins."""
+    if len(labels) < MIN_ROWS or int(labels.sum()) < MIN_POSITIVES:
+        return undefined(TOO_FEW_FOR_BINS, method=calibration.BETA_DRAWS, n=len(labels))
+    return calibration.calibration_error(labels, scores, rng, draws)
 
 
 def group_measures(
@@ -96,7 +139,7 @@ def group_measures(
     entries = []
     for group in sorted(groups, key=_worst_first):
         shares = tables.shares(group.counts, favourable_is_positive=favourable_is_positive)
-        metrics = {"roc_auc": group.auc}
+        metrics = group.beside
         for name in ("selection_rate", "recall", "false_positive_rate", "precision", "accuracy", "base_rate"):
             metrics[name] = shares[name]
         entries.append(
@@ -112,35 +155,62 @@ def group_measures(
     return entries
 
 
+def crossing_measures(
+    attribute: str, groups: list[Group], *, favourable_is_positive: bool
+) -> list[dict[str, Any]]:
+    """One entry for each crossing with enough rows, as `group_measures`, with its selection rate held against the
+    crossing of the highest one (the impact ratio of intersectional categories, New York City Local Law 144)."""
+    rate = partial(tables.selection_rate, favourable_is_positive=favourable_is_positive)
+    sufficient = [group for group in groups if group.sufficient and group.name != SMALL]
+    reference = _reference(rate, sufficient)
+    entries = group_measures(attribute, sufficient, favourable_is_positive=favourable_is_positive)
+    by_name = {group.name: group for group in sufficient}
+    for entry in entries:
+        ratio = compare(by_name[entry["group"]], reference, rate)["selection_rate_ratio"]
+        entry["metrics"]["selection_rate_ratio"] = ratio.as_dict()
+    return entries
+
+
 def _worst_first(group: Group) -> tuple[bool, float, str]:
     low = group.auc.ci_low
     return not group.sufficient, 2.0 if low is None else low, group.name
 
 
-def fairness(attribute: str, groups: list[Group], *, favourable_is_positive: bool) -> dict[str, Any]:
+def fairness(
+    attribute: str, groups: list[Group], *, favourable_is_positive: bool, seed: int, draws: int
+) -> dict[str, Any]:
     """How far the groups of one attribute lie apart.
 
     Each group is compared with the reference, the group of highest selection rate among those with
     enough rows: its selection rate as a ratio (the four-fifths rule, 29 CFR 1607.4(D)), the others as
     group minus reference. Rates are of the positive class: true-positive rate (equal opportunity, Hardt,
-    Price & Srebro 2016), false-positive rate, precision (predictive parity, Chouldechova 2017). The
-    three measures of the attribute rest on the groups with enough rows. Order: worst ratio first, then
-    the reference, then the insufficient.
+    Price & Srebro 2016), false-positive rate, precision (predictive parity, Chouldechova 2017); beside them
+    ROC AUC and mean calibration (calibration within groups, Kleinberg, Mullainathan & Raghavan 2017). The
+    measures of the attribute rest on the groups with enough rows. `p_values` says of each difference how
+    easily chance makes it, held for the number of groups. Order: worst ratio first, then the reference,
+    then the insufficient.
     """
     rate = partial(tables.selection_rate, favourable_is_positive=favourable_is_positive)
     sufficient = [group for group in groups if group.sufficient]
-    reference = max(sufficient, key=lambda group: (_point(rate, group), group.n), default=None)
+    reference = _reference(rate, sufficient)
     compared = [(group, compare(group, reference, rate)) for group in groups]
     compared.sort(key=lambda pair: _worst_ratio_first(pair, reference))
 
     ratio = undefined(NO_COMPARISON, method=METHOD, n=sum(group.n for group in sufficient))
-    gap = odds = ratio
+    gap = odds = predictive = ratio
+    beside = dict.fromkeys(BESIDE_GAPS, ratio)
     if len(sufficient) > 1:
         ratio = next(
             measures["selection_rate_ratio"] for group, measures in compared if group is not reference
         )
         gap = spread(["recall"], sufficient)
         odds = spread(ODDS, sufficient)
+        predictive = spread(["precision"], sufficient)
+        beside = {
+            name: parity.gap(of, sufficient, stream(seed, name, attribute), draws)
+            for name, of in BESIDE_GAPS.items()
+        }
+    tests = parity.p_values(groups, reference, favourable_is_positive=favourable_is_positive)
     return {
         "attribute": attribute,
         "reference": reference.name if reference else None,
@@ -150,16 +220,20 @@ def fairness(attribute: str, groups: list[Group], *, favourable_is_positive: boo
                 "n": group.n,
                 "status": _status(group, reference),
                 **{name: estimate.as_dict() for name, estimate in measures.items()},
+                **({"p_values": tests[group.name]} if group.name in tests else {}),
             }
             for group, measures in compared
         ],
         "selection_rate_ratio": ratio.as_dict(),
         "true_positive_rate_gap": gap.as_dict(),
         "equalised_odds_difference": odds.as_dict(),
+        "predictive_parity_gap": predictive.as_dict(),
+        **{name: estimate.as_dict() for name, estimate in beside.items()},
     }
 
 
-Rate = Callable[[FloatArray], FloatArray]
+def _reference(rate: Rate, sufficient: list[Group]) -> Group | None:
+    return max(sufficient, key=lambda group: (_point(rate, group), group.n), default=None)
 
 
 def _point(rate: Rate, group: Group) -> float:
@@ -191,7 +265,7 @@ def compare(group: Group, reference: Group | None, rate: Rate) -> dict[str, Esti
         "predictive_parity_difference",
     )
     if reference is None:
-        return {name: undefined(NO_REFERENCE, method=METHOD, n=group.n) for name in names}
+        return {name: undefined(NO_REFERENCE, method=METHOD, n=group.n) for name in (*names, *parity.BESIDE)}
     estimates = (
         _ratio(rate, group, reference),
         _difference("recall", group, reference),
@@ -199,7 +273,11 @@ def compare(group: Group, reference: Group | None, rate: Rate) -> dict[str, Esti
         _odds_against(group, reference),
         _difference("precision", group, reference),
     )
-    return dict(zip(names, estimates, strict=True))
+    if group is reference:
+        beside = dict.fromkeys(parity.BESIDE, _equal(0.0, group))
+    else:
+        beside = parity.differences(group, reference)
+    return {**dict(zip(names, estimates, strict=True)), **beside}
 
 
 def _ratio(rate: Rate, group: Group, reference: Group) -> Estimate:
