@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,26 @@ CROSS = " \N{MULTIPLICATION SIGN} "
 
 #: Rows of a crossing too small to be judged are put together under this name and left out of the result.
 SMALL = ""
+
+
+class Judgeable(Protocol):
+    """A group of any task."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def sufficient(self) -> bool:
+        """Enough rows to be judged."""
+
+
+AnyGroup = TypeVar("AnyGroup", bound=Judgeable)
+
+
+def judged(groups: Iterable[AnyGroup]) -> list[AnyGroup]:
+    """The crossings that have enough rows, without what was put together for being small."""
+    return [group for group in groups if group.sufficient and group.name != SMALL]
 
 
 def crossed(groups: Mapping[str, NDArray[np.str_]], *, most: int = 199) -> dict[str, NDArray[np.str_]]:

@@ -10,7 +10,7 @@ import numpy as np
 from governance.evaluation.measures import calibration, parity
 from governance.evaluation.measures import table as tables
 from governance.evaluation.measures.catalogue import MIN_POSITIVES, MIN_ROWS
-from governance.evaluation.measures.crossings import SMALL
+from governance.evaluation.measures.crossings import judged
 from governance.evaluation.measures.estimate import (
     Estimate,
     FloatArray,
@@ -161,7 +161,7 @@ def crossing_measures(
     """One entry for each crossing with enough rows, as `group_measures`, with its selection rate held against the
     crossing of the highest one (the impact ratio of intersectional categories, New York City Local Law 144)."""
     rate = partial(tables.selection_rate, favourable_is_positive=favourable_is_positive)
-    sufficient = [group for group in groups if group.sufficient and group.name != SMALL]
+    sufficient = judged(groups)
     reference = _reference(rate, sufficient)
     entries = group_measures(attribute, sufficient, favourable_is_positive=favourable_is_positive)
     by_name = {group.name: group for group in sufficient}

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import errors
+from governance.evaluation.measures.crossings import crossed, judged
 from governance.evaluation.measures.estimate import Estimate, FloatArray, plain
-from governance.evaluation.measures.regression_groups import fairness, group_measures, split
+from governance.evaluation.measures.regression_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.residuals import drawings
 from governance.evaluation.measures.rows import checked_numbers, checked_seed
 from registry.versions.tasks import Task
@@ -44,10 +45,16 @@ def measure_regression(
     order = np.lexsort((truth, given))
     truth, given = truth[order], given[order]
     spread = float(truth.std())
-    attributes = {
-        attribute: split(groups[attribute], attribute=attribute, order=order, actual=truth, predicted=given)
-        for attribute in sorted(groups)
-    }
+
+    def members_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, list[Group]]:
+        return {
+            attribute: split(
+                columns[attribute], attribute=attribute, order=order, actual=truth, predicted=given
+            )
+            for attribute in sorted(columns)
+        }
+
+    attributes = members_of(groups)
     result: dict[str, Any] = {
         "task": Task.REGRESSION.value,
         "n": len(truth),
@@ -60,6 +67,11 @@ def measure_regression(
             entry
             for attribute, members in attributes.items()
             for entry in group_measures(attribute, members, tolerance=tolerance, spread=spread)
+        ],
+        "crossings": [
+            entry
+            for attribute, members in members_of(crossed(groups)).items()
+            for entry in group_measures(attribute, judged(members), tolerance=tolerance, spread=spread)
         ],
         "fairness": [
             fairness(attribute, members, seed=seed, draws=draws, spread=spread)

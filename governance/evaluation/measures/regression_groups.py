@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
+from scipy.stats import ttest_ind
 
 from governance.evaluation.measures import errors
 from governance.evaluation.measures.catalogue import MIN_ROWS
@@ -19,11 +20,12 @@ from governance.evaluation.measures.estimate import (
     undefined,
 )
 from governance.evaluation.measures.groups import MAX_GROUPS
+from governance.evaluation.measures.holm import holm
+from governance.evaluation.measures.parity import RANGE, widest
 from governance.evaluation.measures.rows import checked_group
 
 WELCH = "Welch's t"
 RATIO = "delta method, log ratio"
-RANGE = "normal draws, range"
 FEW = f"Fewer than two groups have {MIN_ROWS} rows, so there is nothing to compare."
 NO_REST = "There are no other rows to compare with."
 PERFECT_REST = "The other rows are predicted without any error, so there is no ratio."
@@ -122,6 +124,7 @@ def fairness(attribute: str, groups: list[Group], *, seed: int, draws: int, spre
     compared.sort(key=lambda pair: _largest_ratio_first(*pair))
     sufficient = [group for group in groups if group.sufficient]
     gap = _gap(sufficient, seed=seed, attribute=attribute, draws=draws)
+    tests = _p_values(sufficient)
     return {
         "attribute": attribute,
         "reference": None,
@@ -131,12 +134,30 @@ def fairness(attribute: str, groups: list[Group], *, seed: int, draws: int, spre
                 "n": group.n,
                 "status": "measured" if group.sufficient else "insufficient",
                 **{name: estimate.as_dict() for name, estimate in measures.items()},
+                **({"p_values": tests[group.name]} if tests.get(group.name) else {}),
             }
             for group, measures in compared
         ],
         "mean_error_gap": gap.as_dict(),
         "standardised_mean_error_gap": _standardised(gap, spread).as_dict(),
     }
+
+
+def _p_values(groups: list[Group]) -> dict[str, dict[str, dict[str, float]]]:
+    """For each group by measure: the p-value of its difference from all other rows (Welch 1947), and that value held
+    against all groups of the attribute (`holm`)."""
+    found: dict[str, dict[str, dict[str, float]]] = {group.name: {} for group in groups}
+    for measure in ("mean_absolute_error_difference", "mean_error_difference"):
+        known = {}
+        for group in groups:
+            own, rest = group.errors, group.rest_errors
+            if measure == "mean_absolute_error_difference":
+                own, rest = np.abs(own), np.abs(rest)
+            if len(rest) > 1 and errors.standard_error(own) + errors.standard_error(rest) > 0:
+                known[group.name] = float(ttest_ind(own, rest, equal_var=False).pvalue)
+        for name, adjusted in zip(known, holm(list(known.values())), strict=True):
+            found[name][measure] = {"p_value": known[name], "p_holm": float(adjusted)}
+    return found
 
 
 def _largest_ratio_first(group: Group, measures: dict[str, Estimate]) -> tuple[bool, float, str]:
@@ -189,20 +210,13 @@ def difference_of_means(first: FloatArray, second: FloatArray) -> Estimate:
 
 
 def _gap(groups: list[Group], *, seed: int, attribute: str, draws: int) -> Estimate:
-    """The largest distance between the mean errors of any two groups, on the rows of all of them.
-
-    A largest distance is never below 0 and chance lifts it, so the value is taken plus and minus the 95 %
-    quantile of how far normal draws of the means move two of them apart: it holds for any number of groups
-    (the reasoning of Tukey's range, 1949), as `groups.spread` does for rates.
-    """
+    """The largest distance between the mean errors of any two groups, on the rows of all of them."""
     n = sum(group.n for group in groups)
     if len(groups) < 2:
         return undefined(FEW, method=RANGE, n=n)
     means = np.array([group.errors.mean() for group in groups])
     own = np.array([errors.standard_error(group.errors) for group in groups])
-    moves = stream(seed, "mean_error_gap", attribute).normal(size=(draws, len(groups))) * own
-    value, reach = float(np.ptp(means)), float(np.quantile(np.ptp(moves, axis=1), 0.95))
-    return around(value, max(value - reach, 0.0), value + reach, method=RANGE, n=n)
+    return widest(means, own, stream(seed, "mean_error_gap", attribute), draws, n=n)
 
 
 def _standardised(gap: Estimate, spread: float) -> Estimate:
