@@ -9,6 +9,7 @@ from governance.inbox.models import Snooze
 from governance.policies.models import Policy, PolicyRevision
 from governance.profiles.models import ModelProfile
 from governance.promotion.models import LivePeriod, Promotion
+from governance.reports.models import Report
 from governance.reviews.models import Remark, Review, SignOff, Thread
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "PolicyRevision",
     "Promotion",
     "Remark",
+    "Report",
     "Review",
     "SignOff",
     "Snooze",

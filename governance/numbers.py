@@ -6,7 +6,7 @@ from typing import Literal
 
 from django.db import connection
 
-Numbered = Literal["evaluation", "review", "promotion", "audit_export"]
+Numbered = Literal["evaluation", "review", "promotion", "audit_export", "report"]
 
 
 def next_number(of: Numbered) -> int:

@@ -8,6 +8,7 @@ from governance.export import urls as export
 from governance.policies import urls as policies
 from governance.profiles import urls as profiles
 from governance.promotion import urls as promotion
+from governance.reports import urls as reports
 from governance.reviews import urls as reviews
 from governance.rights import urls as rights
 
@@ -21,6 +22,7 @@ urlpatterns = [
     *policies.urlpatterns,
     *profiles.urlpatterns,
     *promotion.urlpatterns,
+    *reports.urlpatterns,
     *reviews.urlpatterns,
     *rights.urlpatterns,
 ]

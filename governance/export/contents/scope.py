@@ -33,6 +33,7 @@ from governance.export.models import AuditExport
 from governance.policies.models import Policy, PolicyRevision
 from governance.profiles.models import ModelProfile
 from governance.promotion.models import LivePeriod, Promotion
+from governance.reports.models import Report
 from governance.reviews.models import Remark, Review, SignOff, Thread
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.lineage.models import LineageEdge
@@ -44,6 +45,7 @@ OF_VERSION: dict[type[Recorded], str] = {
     LineageEdge: "version",
     CardRevision: "version",
     Evaluation: "version",
+    Report: "version",
     Review: "version",
     SignOff: "review__version",
     Thread: "review__version",

@@ -1,0 +1,5 @@
+"""What the ledger records of reports."""
+
+from countersign.ledger.verbs import Verb, register
+
+REPORT_RECORDED = register(Verb("governance.report.recorded"))
