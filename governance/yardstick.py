@@ -9,20 +9,20 @@ from typing import Any, Literal
 from django.urls import reverse
 
 from governance.cards.queries import newest_revision
+from governance.comparisons.queries import evidence_on_same_rows
 from governance.environments.models import Environment
 from governance.environments.queries import environments_in_order
 from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS
-from governance.evaluation.models import Evaluation, EvaluationState
+from governance.evaluation.models import Evaluation
 from governance.evaluation.yardstick import Limit, Requirement, Yardstick, register
 from governance.policies.document import Rule
 from governance.policies.queries import policy_in_force
 from governance.policies.requirements import RequirementResult
 from governance.policies.rules import document_of
-from governance.policies.sentences import OPERATORS, attribute_of, limit_text
+from governance.policies.sentences import OPERATORS, limit_text
 from governance.policies.verdict import judge
 from governance.profiles.queries import profile_of
 from governance.promotion.queries import live_in
-from registry.versions.models import ModelVersion
 from registry.versions.tasks import Task, task_of
 
 _ENDS: dict[str, Literal["low", "high", ""]] = {
@@ -43,7 +43,7 @@ def yardstick_of(evaluation: Evaluation) -> Yardstick:
     version = evaluation.version
     live = live_in(environment, version.model)
     champion_version = live.version if live and live.version_id != version.pk else None
-    champion = _evidence_of(champion_version, evaluation) if champion_version else None
+    champion = evidence_on_same_rows(evaluation, champion_version) if champion_version else None
     profile = profile_of(version.model)
     revision = policy_in_force(profile.risk_tier, environment) if profile else None
     if revision is None:
@@ -78,22 +78,6 @@ def _why_no_policy(tier: str | None, environment: Environment) -> str:
     return f"No policy is in force for {tier} tier in {environment.name}, so no limit is drawn."
 
 
-def _evidence_of(version: ModelVersion, beside: Evaluation) -> Evaluation | None:
-    """The newest evidence of a version on the same data by the same suite: what may be put beside the other."""
-    return (
-        Evaluation.objects.filter(
-            version=version,
-            dataset_version=beside.dataset_version_id,
-            suite=beside.suite,
-            suite_revision=beside.suite_revision,
-            state=EvaluationState.SUCCEEDED,
-        )
-        .select_related("version")
-        .order_by("-number")
-        .first()
-    )
-
-
 def _limit(rule: Rule) -> Limit | None:
     """A rule that compares a number of the evidence with a number; None for the others."""
     each = (rule.each or "").partition("[")[0]
@@ -111,7 +95,7 @@ def _limit(rule: Rule) -> Limit | None:
         end=end,
         demand=f"{read}{OPERATORS[rule.op]} {limit_text(rule)}",
         each="groups" if each == "groups" else "fairness" if each == "fairness" else "",
-        attribute=attribute_of(rule) or "",
+        attribute=rule.within or "",
     )
 
 
@@ -120,7 +104,7 @@ def _reads_evidence(result: RequirementResult, rules: dict[str, Rule], task: Tas
     rule = rules.get(result.rule_id)
     if rule is None:
         return result.rule_id in ("evaluation", "evaluation-age")
-    if rule.task not in (None, task):
+    if task not in rule.tasks:
         return False
     return bool(rule.each) or rule.path.startswith(_OF_EVIDENCE)
 

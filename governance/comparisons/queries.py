@@ -16,12 +16,31 @@ def comparison_of(evaluation: Evaluation, against: Evaluation) -> Comparison | N
     return Comparison.objects.filter(evaluation=evaluation, against=against).first()
 
 
+def on_same_rows(one: Evaluation, other: Evaluation) -> bool:
+    """Whether two evaluations measured the same rows by the same revision of the same suite: data of one digest,
+    read with one target and one key, whichever dataset version names them."""
+    return _rows_of(one) == _rows_of(other) and _suite_of(one) == _suite_of(other)
+
+
+def _rows_of(evaluation: Evaluation) -> tuple[str, ...]:
+    data = evaluation.dataset_version
+    return data.digest, data.target, data.positive_label, data.row_key
+
+
+def _suite_of(evaluation: Evaluation) -> tuple[str, int]:
+    return evaluation.suite, evaluation.suite_revision
+
+
 def evidence_on_same_rows(evaluation: Evaluation, version: ModelVersion) -> Evaluation | None:
-    """The version's newest evidence by the same suite and revision on the same data."""
+    """The version's newest evidence by the same suite and revision on the same rows."""
+    data = evaluation.dataset_version
     return (
         Evaluation.objects.filter(
             version=version,
-            dataset_version=evaluation.dataset_version_id,
+            dataset_version__digest=data.digest,
+            dataset_version__target=data.target,
+            dataset_version__positive_label=data.positive_label,
+            dataset_version__row_key=data.row_key,
             suite=evaluation.suite,
             suite_revision=evaluation.suite_revision,
             state=EvaluationState.SUCCEEDED,
@@ -52,6 +71,24 @@ def newest_pair(version: ModelVersion, other: ModelVersion) -> tuple[Evaluation 
     return (mine[0] if mine else None), theirs
 
 
+def why_not_beside(evaluation: Evaluation, against: Evaluation, *, here: str = "", there: str = "") -> str:
+    """Why the measures of two evaluations cannot stand beside each other: other rows or another suite. A sentence
+    that says what to do; empty where they can. `here` and `there` are what the two are called, else their
+    versions."""
+    here, there = here or str(evaluation.version), there or str(against.version)
+    if _rows_of(evaluation) != _rows_of(against):
+        return (
+            f"Not the same rows: {here} was measured on {evaluation.dataset_version}, {there} on "
+            f"{against.dataset_version}. Evaluate both on one of them."
+        )
+    if _suite_of(evaluation) != _suite_of(against):
+        return (
+            f"Not the same suite: {evaluation.suite}, revision {evaluation.suite_revision} for {here} and "
+            f"{against.suite}, revision {against.suite_revision} for {there}. Evaluate both by one of them."
+        )
+    return ""
+
+
 def why_not_paired(evaluation: Evaluation, against: Evaluation) -> str:
     """Why two evaluations cannot be compared row by row, in sentences that say what to do; empty where they can."""
     if evaluation.pk == against.pk:
@@ -59,23 +96,18 @@ def why_not_paired(evaluation: Evaluation, against: Evaluation) -> str:
     for one in (evaluation, against):
         if one.state != EvaluationState.SUCCEEDED:
             return f"Evaluation {one.number} has no evidence."
+    if reason := why_not_beside(evaluation, against):
+        return reason
     here, there = evaluation.version, against.version
-    if evaluation.dataset_version_id != against.dataset_version_id:
+    ours, theirs = evaluation.results_document, against.results_document
+    mine, other = ours.get("threshold"), theirs.get("threshold")
+    if mine != other:
         return (
-            f"Not the same rows: {here} was measured on {evaluation.dataset_version}, {there} on "
-            f"{against.dataset_version}. Evaluate both on one of them."
-        )
-    if (evaluation.suite, evaluation.suite_revision) != (against.suite, against.suite_revision):
-        return (
-            f"Not the same suite: {evaluation.suite}, revision {evaluation.suite_revision} and {against.suite}, "
-            f"revision {against.suite_revision}. Evaluate both by one of them."
-        )
-    mine, theirs = (one.results_document.get("threshold") for one in (evaluation, against))
-    if mine != theirs:
-        return (
-            f"Not the same threshold: {here} declares {mine}, {there} {theirs}. Upload one of them again with "
+            f"Not the same threshold: {here} declares {mine}, {there} {other}. Upload one of them again with "
             "the other's threshold."
         )
+    if ours.get("classes") != theirs.get("classes"):
+        return f"Not the same classes: {here} and {there} give scores for other classes, so rows cannot be paired."
     for one in (evaluation, against):
         if one.scores_id is None:
             return (

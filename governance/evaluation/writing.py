@@ -11,6 +11,7 @@ from governance.evaluation.measures.catalogue import Measure, Unit
 _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.SCORE: formats.score,
     Unit.PERCENT: formats.percent,
+    Unit.COUNT: formats.thousands,
     Unit.TARGET: formats.quantity,
 }
 

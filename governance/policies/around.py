@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from governance.comparisons.rivals import Rivals
 from governance.evaluation.models import Evaluation
 from governance.profiles.models import ModelProfile
 from registry.versions.models import ModelVersion, VersionInput
@@ -14,11 +15,13 @@ from registry.versions.models import ModelVersion, VersionInput
 @dataclass(frozen=True, slots=True)
 class Around:
     """`inputs` are all data the version names, with their dataset; `newest` is the newest evaluation by suite
-    whatever became of it, without its documents; `has_tier`: the model has a profile."""
+    whatever became of it, without its documents; `has_tier`: the model has a profile; `rivals` knows whom each of
+    the versions is compared with, and reads that once a rule asks."""
 
     inputs: Sequence[VersionInput]
     newest: Mapping[str, Evaluation]
     has_tier: bool
+    rivals: Rivals
 
     @property
     def training(self) -> list[VersionInput]:
@@ -27,7 +30,7 @@ class Around:
 
 
 def around_of(versions: Sequence[ModelVersion]) -> dict[UUID, Around]:
-    """The surroundings of these versions by their ids, in three queries."""
+    """The surroundings of these versions by their ids, in three queries, and four more where a rule compares."""
     inputs: dict[UUID, list[VersionInput]] = {version.pk: [] for version in versions}
     named = VersionInput.objects.filter(version__in=versions).select_related("dataset_version__dataset")
     for one in named.order_by("pk"):
@@ -41,7 +44,8 @@ def around_of(versions: Sequence[ModelVersion]) -> dict[UUID, Around]:
             "model", flat=True
         )
     )
+    rivals = Rivals(versions)
     return {
-        version.pk: Around(inputs[version.pk], newest[version.pk], version.model_id in with_tier)
+        version.pk: Around(inputs[version.pk], newest[version.pk], version.model_id in with_tier, rivals)
         for version in versions
     }

@@ -34,6 +34,8 @@ _BOUNDS = ("value", "ci_low", "ci_high")
 FACTS: dict[str, frozenset[str]] = {
     "evaluation.age_days": _ORDER,
     "scan.verdict": frozenset({"in"}),
+    "reproduction.verdict": frozenset({"in"}),
+    "source": frozenset({"in"}),
     "circumstances.isolation_level": _ORDER,
     "version.flavour": frozenset({"in"}),
     "lineage.run": frozenset({"recorded"}),
@@ -44,6 +46,8 @@ FACTS: dict[str, frozenset[str]] = {
 #: The words a fact may be, so that a slip of the pen is found here and not at the gate.
 WORDS: dict[str, tuple[str, ...]] = {
     "scan.verdict": ("clean", "unlisted_names"),
+    "reproduction.verdict": ("identical", "equivalent", "different"),
+    "source": ("computed", "reported"),
     "version.flavour": tuple(flavour.value for flavour in Flavour if flavour is not Flavour.UNKNOWN),
 }
 SIGNING_ROLE = {
@@ -65,7 +69,8 @@ _TYPES: dict[str | tuple[str, ...], str] = {
 }
 _PATTERNS = {
     "key": "write small letters, digits and hyphens, a letter first, at most 60 characters",
-    "each": "write groups or fairness, or one attribute of them, such as fairness[attribute=sex]",
+    "each": "write groups, crossings, fairness, slices or robustness, or one attribute or scenario of them, such as "
+    "fairness[attribute=sex]",
 }
 
 Problems = Iterator[tuple[int, str]]
@@ -255,8 +260,11 @@ def _known_paths(each: str | None, compare_to: str | None) -> dict[str, frozense
     """Paths a rule may name where it stands, with the operators that fit."""
     if each and each.startswith("fairness"):
         return dict.fromkeys(catalogue.FAIRNESS_RULES, _ORDER)
+    if each and each.startswith("robustness"):
+        return {catalogue.DROP.name: _ORDER}
     if each:
         return {f"metrics.{name}": _ORDER for name in catalogue.GROUP_METRICS}
     if compare_to:
         return {f"comparison.diffs.{name}": _ORDER for name in catalogue.METRICS}
-    return {f"metrics.{name}": _ORDER for name in catalogue.METRICS} | FACTS
+    measured = {f"metrics.{name}": _ORDER for name in catalogue.METRICS}
+    return measured | dict.fromkeys(catalogue.EVIDENCE, _ORDER) | FACTS

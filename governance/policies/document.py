@@ -6,12 +6,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Task
+from governance.evaluation.measures.catalogue import (
+    DROP,
+    EVIDENCE,
+    EVIDENCE_TASKS,
+    FAIRNESS,
+    GROUP_METRICS,
+    METRICS,
+    Measure,
+    Task,
+)
 from governance.evaluation.suites import SUITES
 from registry.versions.tasks import task_of
 
 if TYPE_CHECKING:
     from registry.versions.models import ModelVersion
+
+#: What entries of the same form hold one measure of every group: `each` of a rule.
+OF_GROUPS = ("groups", "crossings", "slices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +60,34 @@ class Rule:
     lines: tuple[int, int]
 
     @property
-    def task(self) -> Task | None:
-        """The task whose measure the rule reads; None for a fact, which every version has."""
+    def over(self) -> str:
+        """What the rule reads one after the other: groups, crossings, slices, fairness or robustness; empty where
+        it reads one thing."""
+        return (self.each or "").partition("[")[0]
+
+    @property
+    def within(self) -> str | None:
+        """The one attribute, or scenario, the rule looks at; None for every one."""
+        return self.each.split("=", 1)[1].removesuffix("]") if self.each and "=" in self.each else None
+
+    @property
+    def measure(self) -> Measure | None:
+        """What the rule reads, as people call it; None for a fact that is no number of the evidence."""
+        if self.over == "robustness":
+            return DROP
+        if self.path in EVIDENCE:
+            return EVIDENCE[self.path]
         name = self.path.removeprefix("metrics.").removeprefix("comparison.diffs.")
-        measure = METRICS.get(name) or FAIRNESS.get(name)
-        return measure.task if measure else None
+        return GROUP_METRICS.get(name) if self.over in OF_GROUPS else METRICS.get(name) or FAIRNESS.get(name)
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """The tasks whose evidence holds what the rule reads; every one for what is measured of all."""
+        if self.path in EVIDENCE_TASKS:
+            return EVIDENCE_TASKS[self.path]
+        if self.measure is None or self.over == "robustness":
+            return frozenset(Task)
+        return self.measure.tasks
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ def _document(value: dict[str, Any], lines: Lines) -> PolicyDocument:
 
 def _rule(rule: dict[str, Any], lines: tuple[int, int]) -> Rule:
     each, compare_to = rule.get("each"), rule.get("compare_to")
+    disturbed = each is not None and each.startswith("robustness")
     # The cautious end of a difference is the one nearer to worse than the champion.
     cautious = "diff_ci_high" if rule["op"] in ("<=", "<") else "diff_ci_low"
     return Rule(
@@ -111,7 +112,7 @@ def _rule(rule: dict[str, Any], lines: tuple[int, int]) -> Rule:
         compare_to=compare_to,
         on_missing=rule.get("on_missing", "fail"),
         # A small group is noted beside the groups that count; too few rows altogether prove nothing.
-        on_insufficient=rule.get("on_insufficient", "note" if each else "fail"),
+        on_insufficient=rule.get("on_insufficient", "note" if each and not disturbed else "fail"),
         severity=rule.get("severity", "block"),
         serves=tuple(rule.get("serves", [])),
         why=rule["why"],

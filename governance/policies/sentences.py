@@ -9,8 +9,9 @@ from countersign.web.formats import plural, thousands
 from governance.cards.sections import SECTIONS
 from governance.evaluation.measures.catalogue import (
     AGAINST_EACH,
-    FAIRNESS,
+    EVIDENCE,
     FAIRNESS_RULES,
+    GROUP_METRICS,
     METRICS,
     MIN_POSITIVES,
     MIN_ROWS,
@@ -34,6 +35,13 @@ RECORDED = {
     "lineage.clean_commit": "The code that trained the version must be committed, without local changes",
     "lineage.data": "The data that trained the version must be recorded as a dataset version, by digest",
 }
+#: How the sentence of a fact that is a word begins.
+MUST_BE = {
+    "scan.verdict": "The scan of the model's file must end as",
+    "version.flavour": "The format of the model's file must be",
+    "reproduction.verdict": "A second run in another process must give answers that are",
+    "source": "The evidence must be",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +63,18 @@ def sentence_of(rule: Rule) -> str:
     """What one rule demands, what happens to what is missing or too small where that is not the usual, and
     whether missing it refuses or warns."""
     parts = [_demand(rule)]
-    if rule.each:
+    if rule.each and rule.over != "robustness":
         said = "is noted, not judged" if rule.on_insufficient == "note" else "does not meet it"
         few = (
             f"{MIN_ROWS} rows or {MIN_POSITIVES} positives"
-            if rule.task is Task.BINARY
+            if rule.tasks == {Task.BINARY}
             else f"{MIN_ROWS} rows"
         )
         parts.append(f"A group of fewer than {few} {said}.")
     if rule.compare_to:
-        parts.append("Without a champion measured beside it, it does not apply.")
+        parts.append(
+            "Without a champion the declared baseline stands in for it; without either, it does not apply."
+        )
     elif rule.on_missing == "not_applicable":
         parts.append("Where it is not measured, it does not apply.")
     if rule.severity == "warn":
@@ -75,10 +85,8 @@ def sentence_of(rule: Rule) -> str:
 def _demand(rule: Rule) -> str:
     if rule.op == "recorded":
         return f"{RECORDED[rule.path]}."
-    if rule.path == "scan.verdict":
-        return f"The scan of the model's file must end as {_words(rule.limit)}."
-    if rule.path == "version.flavour":
-        return f"The format of the model's file must be {_words(rule.limit)}."
+    if rule.path in MUST_BE:
+        return f"{MUST_BE[rule.path]} {_words(rule.limit)}."
     must = f"must be {OPERATORS[rule.op]} {limit_in_unit(rule)}"
     if rule.path == "evaluation.age_days":
         return f"The age of the evaluation {must} days."
@@ -89,6 +97,8 @@ def _demand(rule: Rule) -> str:
     bound = BOUNDS[rule.bound]
     if rule.each:
         return f"{_of_each(rule, bound, must)}."
+    if rule.path in EVIDENCE:
+        return f"{EVIDENCE[rule.path].label}{bound} {must}."
     label = METRICS[rule.path.rsplit(".", 1)[-1]].label
     if rule.compare_to:
         return f"The difference in {label} to the champion on the same rows{bound} {must}."
@@ -96,12 +106,22 @@ def _demand(rule: Rule) -> str:
 
 
 def _of_each(rule: Rule, bound: str, must: str) -> str:
-    attribute = attribute_of(rule)
-    of = words_of(attribute) if attribute else "every sensitive attribute"
+    of = words_of(rule.within) if rule.within else "every sensitive attribute"
     least = f", where the group has at least {plural(rule.min_n, 'row')}" if rule.min_n else ""
-    if rule.each and rule.each.startswith("groups"):
-        label = METRICS[rule.path.removeprefix("metrics.")].label
-        return f"In every group of {of}, {label}{bound} {must}{least}"
+    match rule.over:
+        case "robustness":
+            which = f"the disturbance “{rule.within}”" if rule.within else "every disturbance"
+            least = f", where it has at least {plural(rule.min_n, 'row')}" if rule.min_n else ""
+            return (
+                f"Under {which} of the inputs, the drop in what the suite measures first{bound} {must}{least}"
+            )
+        case "groups":
+            return f"In every group of {of}, {_group_label(rule)}{bound} {must}{least}"
+        case "crossings":
+            of = of if rule.within else "two sensitive attributes"
+            return f"In every crossing of {of}, {_group_label(rule)}{bound} {must}{least}"
+        case "slices":
+            return f"In every slice the search found worst, {_group_label(rule)}{bound} {must}{least}"
     label = inside(FAIRNESS_RULES[rule.path].label)
     if rule.path == "selection_rate_ratio":
         return f"For {of}, every group's {label} to the group selected most often{bound} {must}{least}"
@@ -110,11 +130,8 @@ def _of_each(rule: Rule, bound: str, must: str) -> str:
     return f"For {of}, the {label} between groups{bound} {must}{least}"
 
 
-def attribute_of(rule: Rule) -> str | None:
-    """The one attribute the rule looks at; None for every declared one."""
-    if rule.each is None or "=" not in rule.each:
-        return None
-    return rule.each.split("=", 1)[1].removesuffix("]")
+def _group_label(rule: Rule) -> str:
+    return GROUP_METRICS[rule.path.removeprefix("metrics.")].label
 
 
 def words_of(attribute: str) -> str:
@@ -142,8 +159,7 @@ def limit_text(rule: Rule) -> str:
 
 def limit_in_unit(rule: Rule) -> str:
     """A rule's limit with the unit where it has one of its own: that of the model's target."""
-    measure = METRICS.get(rule.path.rsplit(".", 1)[-1]) or FAIRNESS.get(rule.path)
-    in_target = measure is not None and measure.unit is Unit.TARGET
+    in_target = rule.measure is not None and rule.measure.unit is Unit.TARGET
     return f"{limit_text(rule)} in the target's unit" if in_target else limit_text(rule)
 
 

@@ -17,11 +17,13 @@ from governance.cards.drawn import absences_by
 from governance.cards.models import CardRevision
 from governance.cards.queries import standing_of_sections
 from governance.cards.sections import SECTIONS
+from governance.evaluation.measures.catalogue import EVIDENCE
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.suites import SUITES
 from governance.policies.around import Around, around_of
 from governance.policies.document import PolicyDocument, Rule
-from governance.policies.measured import of_comparison, of_fairness, of_groups, of_whole
+from governance.policies.measured import of_comparison, of_evidence, of_whole, why_missing
+from governance.policies.measured_each import of_each
 from governance.policies.requirements import Outcome, RequirementResult, State, exact, holds, shown
 from governance.policies.sentences import (
     OPERATORS,
@@ -33,7 +35,7 @@ from governance.policies.sentences import (
 )
 from registry import links
 from registry.versions.models import ModelVersion
-from registry.versions.tasks import task_of
+from registry.versions.tasks import Task, task_of
 
 __all__ = ["RequirementResult", "judge"]
 
@@ -74,7 +76,8 @@ def judge(
         results.append(_young_enough(document, document.evaluation_max_age_days, evaluation, version))
     if document.card_sections:
         results.append(_card_complete(version, document, evaluation, card, around))
-    results += [_rule(rule, version, evaluation, around) for rule in document.rules]
+    place = document.environment
+    results += [_rule(rule, version, evaluation, around, place) for rule in document.rules]
     return sorted(results, key=lambda result: (not result.blocks, _RANK[result.state]))
 
 
@@ -83,9 +86,9 @@ def _page(evaluation: Evaluation, version: ModelVersion) -> str:
 
 
 def _rule(
-    rule: Rule, version: ModelVersion, evaluation: Evaluation | None, around: Around
+    rule: Rule, version: ModelVersion, evaluation: Evaluation | None, around: Around, environment: str
 ) -> RequirementResult:
-    outcome = _look(rule, version, evaluation, around)
+    outcome = _look(rule, version, evaluation, around, environment)
     state: State = outcome.state
     if state == "not_measured" and rule.on_missing == "not_applicable":
         state = "not_applicable"
@@ -108,12 +111,13 @@ def _rule(
     )
 
 
-def _look(rule: Rule, version: ModelVersion, evaluation: Evaluation | None, around: Around) -> Outcome:
+def _look(
+    rule: Rule, version: ModelVersion, evaluation: Evaluation | None, around: Around, environment: str
+) -> Outcome:
     task = task_of(version.signature)
-    if rule.task is not None and rule.task is not task:
-        return Outcome(
-            "not_applicable", f"A measure of {rule.task.words}; this version is one of {task.words}."
-        )
+    if task not in rule.tasks:
+        of = " or ".join(one.words for one in Task if one in rule.tasks)
+        return Outcome("not_applicable", f"A measure of {of}; this version is one of {task.words}.")
     if rule.path == "version.flavour":
         return _word(rule, version.flavour, f"The format is {version.flavour}")
     if rule.path.startswith("lineage."):
@@ -123,19 +127,35 @@ def _look(rule: Rule, version: ModelVersion, evaluation: Evaluation | None, arou
     results: Mapping[str, Any] = evaluation.results_document
     if rule.path == "evaluation.age_days":
         return _age(rule, evaluation)
-    if rule.path == "scan.verdict":
-        scan = results.get("scan") or {}
-        if not isinstance(verdict := scan.get("verdict"), str):
-            return Outcome.missing("The evaluation holds no scan of the file.")
-        said = f"The scan ended as {verdict.replace('_', ' ')}: {scan.get('reason', '')}".rstrip(" .:")
-        return _word(rule, verdict, said)
     if rule.path == "circumstances.isolation_level":
         return _isolation(rule, evaluation)
+    if rule.path in _SAID:
+        return _said(rule, results)
     if rule.compare_to:
-        return of_comparison(rule, results)
-    if rule.each is None:
-        return of_whole(rule, results)
-    return of_fairness(rule, results) if rule.each.startswith("fairness") else of_groups(rule, results)
+        return of_comparison(rule, around.rivals.beside(evaluation, version, environment))
+    if rule.each:
+        return of_each(rule, results)
+    return of_evidence(rule, results) if rule.path in EVIDENCE else of_whole(rule, results)
+
+
+#: What the evidence says in a word: path → how the sentence about it begins, and what it is called where it is absent.
+_SAID = {
+    "scan.verdict": ("The scan ended as", "The scan of the file"),
+    "reproduction.verdict": ("A second run in another process gave answers that are", "Reproduction"),
+    "source": ("The evidence was", "Where the evidence comes from"),
+}
+
+
+def _said(rule: Rule, results: Mapping[str, Any]) -> Outcome:
+    begin, name = _SAID[rule.path]
+    section, _, key = rule.path.rpartition(".")
+    holder = results.get(section) if section else results
+    word = holder.get(key) if isinstance(holder, Mapping) else None
+    if not isinstance(word, str):
+        return Outcome.missing(f"{name} was not measured: {why_missing(rule, results)}")
+    reason = holder.get("reason", "") if section and isinstance(holder, Mapping) else ""
+    said = f"{begin} {word.replace('_', ' ')}" + (f": {reason}" if reason else "")
+    return _word(rule, word, said.rstrip(" .:"))
 
 
 def _word(rule: Rule, word: str, said: str) -> Outcome:

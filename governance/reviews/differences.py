@@ -14,7 +14,7 @@ from countersign.web.charts import Champion, interval
 from governance.cards.models import CardRevision
 from governance.comparisons.facts import Fact, facts_between
 from governance.comparisons.lines import MeasureLine
-from governance.comparisons.queries import comparison_of
+from governance.comparisons.queries import comparison_of, evidence_on_same_rows, why_not_beside
 from governance.evaluation.measures.catalogue import HEADLINES, METRICS, Measure, of_task
 from governance.evaluation.models import Evaluation
 from governance.evaluation.queries import latest_evidence
@@ -60,14 +60,15 @@ def differences(
     """What the version changes against the live one, with the evidence and card its review rests on."""
     facts = list(facts_between(version, live, card))
     changed = [fact for fact in facts if fact.was != fact.now]
-    before = latest_evidence(live, policy.suite_for(live))
+    before = evidence_on_same_rows(evidence, live) if evidence else None
+    before = before or latest_evidence(live, policy.suite_for(live))
     measures = []
     if evidence is None:
         not_compared = f"Version {version.number} has no evidence yet."
     elif before is None:
         not_compared = f"Version {live.number}, which is live, has no evidence of this suite."
     else:
-        not_compared = why_not_compared(
+        not_compared = why_not_beside(
             evidence, before, here=f"version {version.number}", there=f"version {live.number}"
         )
         if not not_compared:
@@ -81,22 +82,6 @@ def differences(
         data=str(evidence.dataset_version) if evidence else "",
         live_evidence=before,
     )
-
-
-def why_not_compared(evidence: Evaluation, before: Evaluation, *, here: str, there: str) -> str:
-    """Why the measures of two evaluations cannot stand beside each other; empty where they can. `here` and `there`
-    are what the evidence and the one before are called."""
-    if evidence.dataset_version_id != before.dataset_version_id:
-        return (
-            f"Not the same rows: {here} was measured on {evidence.dataset_version}, {there} on "
-            f"{before.dataset_version}. Evaluate both on one of them."
-        )
-    if evidence.suite_revision != before.suite_revision:
-        return (
-            f"Not the same suite: revision {evidence.suite_revision} here, revision {before.suite_revision} for "
-            f"{there}. Evaluate that one again."
-        )
-    return ""
 
 
 def measures_between(

@@ -11,13 +11,14 @@ from countersign.web import formats
 from governance.cards.history import SectionChange, changes_between
 from governance.cards.models import CardRevision
 from governance.comparisons.facts import Fact
+from governance.comparisons.queries import why_not_beside
 from governance.environments.models import Environment
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.policies.document import PolicyDocument
 from governance.policies.rules import document_of
 from governance.policies.sentences import sentence_of
 from governance.profiles.models import RiskTier
-from governance.reviews.differences import Comparison, measures_between, why_not_compared
+from governance.reviews.differences import Comparison, measures_between
 from governance.reviews.models import Decision, Review, ReviewState, SignOff
 from governance.reviews.queries import Standing, review_to_renew, standing_of
 from governance.reviews.subject import PART_TITLES, part_digest
@@ -141,7 +142,7 @@ def _evidence(standing: Standing, signed: SignOff) -> Moved:
     )
     if was is None or now is None:
         return Moved("evidence", _evaluation(was), _evaluation(now))
-    why = why_not_compared(
+    why = why_not_beside(
         now, was, here=f"evaluation {now.number}", there=f"evaluation {was.number}, which was signed,"
     )
     return Moved(

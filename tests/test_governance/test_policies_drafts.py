@@ -20,7 +20,7 @@ from countersign.errors import Conflict, Invalid, Refused
 from countersign.ledger import append
 from countersign.ledger.presenters import present
 from countersign.permissions import Role, Scope
-from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS
+from governance.evaluation.measures.catalogue import EVIDENCE, FAIRNESS_RULES, GROUP_METRICS, METRICS
 from governance.policies.actions import discard_draft, draft_revision, put_in_force
 from governance.policies.bounds import RANGES
 from governance.policies.checks import FACTS
@@ -269,7 +269,7 @@ def problems(text: str) -> list[str]:
 
 def test_every_measure_has_a_range() -> None:
     numbers = {name for name, operators in FACTS.items() if ">=" in operators}
-    assert set(RANGES) >= set(METRICS) | set(FAIRNESS_RULES) | numbers
+    assert set(RANGES) >= set(METRICS) | set(FAIRNESS_RULES) | set(GROUP_METRICS) | set(EVIDENCE) | numbers
 
 
 @pytest.mark.parametrize(

@@ -313,39 +313,6 @@ def test_a_measure_of_every_group(subject: Subject) -> None:
     assert judged(subject, rule | {"min_n": 1000}, groups=[entry("female", good)]).state == "insufficient"
 
 
-def test_without_a_champion_a_comparison_does_not_apply(subject: Subject) -> None:
-    rule = AUC | {
-        "compare_to": "champion",
-        "path": "comparison.diffs.roc_auc",
-        "bound": "diff_ci_low",
-        "limit": -0.01,
-    }
-    result = judged(subject, rule)
-    assert (result.state, result.blocks) == ("not_applicable", False)
-    assert result.message == "No champion was measured beside this version, so nothing is compared."
-
-    def beside(value: float | None, low: float | None) -> dict[str, Any]:
-        diff = {
-            "value": value,
-            "diff_ci_low": low,
-            "diff_ci_high": 0.02,
-            "method": "paired DeLong",
-            "n": 9000,
-        }
-        return {"diffs": {"roc_auc": diff}}
-
-    assert judged(subject, rule, comparison=beside(0.002, -0.009)).state == "met"
-    worse = judged(subject, rule, comparison=beside(-0.02, -0.03))
-    assert (worse.state, worse.blocks) == ("not_met", True)
-    assert worse.message == (
-        "The difference in ROC AUC to the champion is −0.020; the lower end of its 95 % interval is −0.030 and must be "
-        "at least −0.01, on 9,000 rows."
-    )
-    assert worse.looked_at["diff_ci_low"] == "-0.03"
-    assert judged(subject, rule, comparison=beside(None, None)).state == "not_measured"
-    assert judged(subject, rule, comparison={"diffs": {}}).state == "not_measured"
-
-
 def test_a_hundred_groups_are_counted_and_the_worst_are_listed(subject: Subject) -> None:
     groups = [
         group(f"group {n}", 200, estimate(0.5 + n / 1000, 0.4 + n / 1000, 0.9, 200)) for n in range(100)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from governance.evaluation.measures.catalogue import FAIRNESS_RULES, GROUP_METRICS, METRICS
-from governance.policies.checks import FACTS
+from governance.evaluation.measures.catalogue import EVIDENCE, FAIRNESS_RULES, GROUP_METRICS, METRICS
+from governance.policies.checks import FACTS, WORDS
 from governance.policies.sentences import (
     age_sentence,
     card_sentence,
@@ -66,8 +66,64 @@ RULES: list[tuple[dict[str, Any], str]] = [
             "limit": -0.01,
         },
         "The difference in ROC AUC to the champion on the same rows, judged on the lower end of its 95 % interval, "
-        "must be at least −0.01. Without a champion measured beside it, it does not apply.",
+        "must be at least −0.01. Without a champion the declared baseline stands in for it; without either, it does "
+        "not apply.",
     ),
+    (
+        {
+            "each": "crossings",
+            "path": "metrics.roc_auc_shortfall",
+            "bound": "value",
+            "op": "<=",
+            "limit": 0.1,
+        },
+        "In every crossing of two sensitive attributes, ROC AUC shortfall must be at most 0.1. "
+        "A group of fewer than 100 rows or 30 positives is noted, not judged.",
+    ),
+    (
+        {"each": "crossings[attribute=SEX × RACE]", "bound": "value"},
+        "In every crossing of SEX × RACE, ROC AUC must be at least 0.7. "
+        "A group of fewer than 100 rows or 30 positives is noted, not judged.",
+    ),
+    (
+        {"each": "slices", "bound": "ci_high"},
+        "In every slice the search found worst, ROC AUC, judged on the upper end of its 95 % interval, must be at "
+        "least 0.7. A group of fewer than 100 rows or 30 positives is noted, not judged.",
+    ),
+    (
+        {"each": "robustness", "path": "drop", "bound": "ci_high", "op": "<=", "limit": 0.05},
+        "Under every disturbance of the inputs, the drop in what the suite measures first, judged on the upper end of "
+        "its 95 % interval, must be at most 0.05.",
+    ),
+    (
+        {
+            "each": "robustness[scenario=missing_10]",
+            "path": "drop",
+            "bound": "value",
+            "op": "<=",
+            "min_n": 500,
+        },
+        "Under the disturbance “missing_10” of the inputs, the drop in what the suite measures first must be at most "
+        "0.7, where it has at least 500 rows.",
+    ),
+    (
+        {"path": "leakage.row_overlap", "bound": "value", "op": "<=", "limit": 0.001},
+        "Overlap of training and evaluation rows must be at most 0.001.",
+    ),
+    (
+        {"path": "data_quality.blockers", "bound": "value", "op": "<=", "limit": 0},
+        "Defects that block must be at most 0.",
+    ),
+    (
+        {"path": "overfitting.gap", "bound": "ci_high", "op": "<=", "limit": 0.05, "min_n": 100},
+        "Gap between training and evaluation, judged on the upper end of its 95 % interval, must be at most 0.05 on "
+        "at least 100 rows.",
+    ),
+    (
+        {"path": "reproduction.verdict", "op": "in", "limit": ["identical", "equivalent"]},
+        "A second run in another process must give answers that are identical or equivalent.",
+    ),
+    ({"path": "source", "op": "in", "limit": ["computed"]}, "The evidence must be computed."),
     (
         {"path": "evaluation.age_days", "op": "<=", "limit": 90},
         "The age of the evaluation must be at most 90 days.",
@@ -109,13 +165,19 @@ def test_a_rule_in_words(changes: dict[str, Any], sentence: str) -> None:
 def test_every_rule_that_can_be_written_has_a_sentence() -> None:
     rules: list[dict[str, Any]] = [{"path": f"metrics.{name}"} for name in METRICS]
     rules += [{"path": f"metrics.{name}", "each": "groups"} for name in GROUP_METRICS]
+    rules += [
+        {"path": f"metrics.{name}", "each": each}
+        for each in ("crossings", "slices")
+        for name in GROUP_METRICS
+    ]
     rules += [{"path": name, "each": "fairness"} for name in FAIRNESS_RULES]
+    rules += [{"path": name} for name in EVIDENCE] + [{"path": "drop", "each": "robustness"}]
     rules += [
         {"path": f"comparison.diffs.{name}", "compare_to": "champion", "bound": "value"} for name in METRICS
     ]
     for path, operators in FACTS.items():
         rules += [{"path": path, "op": op} for op in operators]
-    words = {"scan.verdict": ["clean"], "version.flavour": ["joblib"]}
+    words = {name: [allowed[0]] for name, allowed in WORDS.items()}
     made = [
         rule_of(rule | ({"limit": words[rule["path"]]} if rule["path"] in words else {})) for rule in rules
     ]

@@ -98,7 +98,7 @@ def test_a_rule_on_an_error_is_a_sentence_with_its_unit(rule: dict[str, Any], sa
     ("suite", "says"),
     [
         (["default-binary", "default-binary"], "names something twice"),
-        (["other"], "There is no suite “other”. Known: default-binary, default-regression."),
+        (["other"], "There is no suite “other”. Known: default-binary, quick-binary, full-binary,"),
         ([], "has at least 1 entry"),
         (7, "“suite” must be text, or a list of texts."),
     ],

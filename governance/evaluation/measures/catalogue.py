@@ -3,7 +3,19 @@
 For pages, cards and policy sentences. Imports no numerical library, so that the web process stays small.
 """
 
+from governance.evaluation.measures.evidence_catalogue import DROP, EVIDENCE, EVIDENCE_TASKS, GROUP_ONLY
 from governance.evaluation.measures.measure import Better, Measure, Unit, gathered
+from governance.evaluation.measures.multiclass_catalogue import (
+    MULTICLASS,
+    MULTICLASS_FAIRNESS,
+    MULTICLASS_FAIRNESS_RULES,
+    MULTICLASS_GROUP_METRICS,
+)
+from governance.evaluation.measures.ranking_catalogue import (
+    RANKING,
+    RANKING_FAIRNESS,
+    RANKING_GROUP_METRICS,
+)
 from governance.evaluation.measures.regression_catalogue import (
     REGRESSION,
     REGRESSION_FAIRNESS,
@@ -14,6 +26,9 @@ from registry.versions.tasks import Task
 
 __all__ = [
     "AGAINST_EACH",
+    "DROP",
+    "EVIDENCE",
+    "EVIDENCE_TASKS",
     "FAIRNESS",
     "FAIRNESS_RULES",
     "GROUP_METRICS",
@@ -32,7 +47,11 @@ __all__ = [
 
 def of_task(measures: dict[str, Measure], task: Task) -> dict[str, Measure]:
     """Those of the measures that a suite of this task gives."""
-    return {name: measure for name, measure in measures.items() if measure.task is task}
+    return {name: measure for name, measure in measures.items() if task in measure.tasks}
+
+
+#: A classifier of several classes has these too, under the same names.
+_CLASSES_TOO = (Task.MULTICLASS,)
 
 
 #: The keys of `metrics` in a result, and of `diffs` in a comparison.
@@ -70,7 +89,8 @@ METRICS = gathered(
         "Brier score",
         Better.LOWER,
         Unit.SCORE,
-        "The mean squared distance between the score and what happened.",
+        "The mean squared distance between the scores and what happened, from 0 to 1.",
+        also=_CLASSES_TOO,
     ),
     Measure(
         "log_loss",
@@ -78,6 +98,7 @@ METRICS = gathered(
         Better.LOWER,
         Unit.SCORE,
         "The mean surprise at what happened, which punishes confident errors hardest.",
+        also=_CLASSES_TOO,
     ),
     Measure(
         "calibration_error",
@@ -85,6 +106,7 @@ METRICS = gathered(
         Better.LOWER,
         Unit.SCORE,
         "How far scores lie from the rates observed, on average over 15 bins of equal count.",
+        also=_CLASSES_TOO,
     ),
     Measure(
         "calibration_slope",
@@ -107,7 +129,8 @@ METRICS = gathered(
         "Accuracy",
         Better.HIGHER,
         Unit.SCORE,
-        "The share of rows predicted right at the threshold.",
+        "The share of rows predicted right.",
+        also=_CLASSES_TOO,
     ),
     Measure(
         "precision",
@@ -149,7 +172,8 @@ METRICS = gathered(
         "Balanced accuracy",
         Better.HIGHER,
         Unit.SCORE,
-        "The mean of recall and specificity, so that a rare class counts as much as a common one.",
+        "The recall of each class, averaged so that a rare class counts as much as a common one.",
+        also=_CLASSES_TOO,
     ),
     Measure(
         "matthews",
@@ -157,6 +181,7 @@ METRICS = gathered(
         Better.HIGHER,
         Unit.SCORE,
         "The correlation between prediction and label; luck is 0 and a perfect prediction 1.",
+        also=_CLASSES_TOO,
     ),
     Measure(
         "selection_rate",
@@ -172,7 +197,9 @@ METRICS = gathered(
         Unit.PERCENT,
         "The share of rows whose true outcome is the favourable one.",
     ),
+    *MULTICLASS.values(),
     *REGRESSION.values(),
+    *RANKING.values(),
 )
 
 #: The keys of `fairness` in a result, for a group against the reference and for an attribute.
@@ -222,12 +249,22 @@ FAIRNESS = gathered(
         Unit.SCORE,
         "The highest true-positive rate of any group minus the lowest.",
     ),
+    *MULTICLASS_FAIRNESS.values(),
     *REGRESSION_FAIRNESS.values(),
+    *RANKING_FAIRNESS.values(),
 )
 
 #: What is shown of a suite's measures where only what matters most has room, that first.
 HEADLINES: dict[Task, tuple[str, ...]] = {
     Task.BINARY: ("roc_auc", "average_precision", "brier", "calibration_error", "precision", "recall"),
+    Task.MULTICLASS: (
+        "macro_f1",
+        "accuracy",
+        "balanced_accuracy",
+        "macro_roc_auc",
+        "log_loss",
+        "calibration_error",
+    ),
     Task.REGRESSION: (
         "r_squared",
         "mean_absolute_error",
@@ -235,6 +272,14 @@ HEADLINES: dict[Task, tuple[str, ...]] = {
         "median_absolute_error",
         "mean_error",
         "spearman",
+    ),
+    Task.RANKING: (
+        "ndcg_at_10",
+        "ndcg_at_5",
+        "mean_reciprocal_rank",
+        "mean_average_precision",
+        "precision_at_10",
+        "recall_at_10",
     ),
 }
 
@@ -244,15 +289,19 @@ MIN_POSITIVES = 30
 
 
 def enough_rows(task: Task) -> str:
-    """How many rows a group needs before it is judged, inside a sentence."""
+    """How many rows, or queries, a group needs before it is judged, inside a sentence."""
+    if task is Task.RANKING:
+        return f"{MIN_ROWS} queries"
     return f"{MIN_ROWS} rows" + (f" with {MIN_POSITIVES} positives" if task is Task.BINARY else "")
 
 
-#: What a policy may demand of each group by itself: the keys of `metrics` in an entry of `groups`.
+#: What a policy may demand of each group by itself: the keys of `metrics` in an entry of `groups`, and of crossings
+#: and slices, whose entries have the same form.
 GROUP_METRICS = {
     name: METRICS[name]
     for name in (
         "roc_auc",
+        "calibration_error",
         "selection_rate",
         "recall",
         "false_positive_rate",
@@ -260,14 +309,16 @@ GROUP_METRICS = {
         "accuracy",
         "base_rate",
     )
-} | REGRESSION_GROUP_METRICS
+} | (MULTICLASS_GROUP_METRICS | REGRESSION_GROUP_METRICS | RANKING_GROUP_METRICS | GROUP_ONLY)
 
 #: What a policy may demand of the distance between groups. The signed differences are left out: a limit on
 #: one side of them would pass the groups that lie on the other.
 FAIRNESS_RULES = {
     name: FAIRNESS[name]
     for name in ("selection_rate_ratio", "true_positive_rate_gap", "equalised_odds_difference")
-} | REGRESSION_FAIRNESS_RULES
+} | (MULTICLASS_FAIRNESS_RULES | REGRESSION_FAIRNESS_RULES | RANKING_FAIRNESS)
 
 #: Those of them that are read of every group against another; the others of each attribute as a whole.
-AGAINST_EACH = frozenset({"selection_rate_ratio", "mean_absolute_error_ratio"})
+AGAINST_EACH = frozenset(
+    {"selection_rate_ratio", "accuracy_ratio", "mean_absolute_error_ratio", "ndcg_ratio"}
+)

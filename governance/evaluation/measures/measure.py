@@ -16,17 +16,19 @@ class Better(Enum):
 
 
 class Unit(Enum):
-    """How a value is written, by the name of the format: three decimals, per cent with one, or, for what is
-    measured in the target's own unit, four figures."""
+    """How a value is written, by the name of the format: three decimals, per cent with one, whole things counted,
+    or, for what is measured in the target's own unit, four figures."""
 
     SCORE = "score"
     PERCENT = "percent"
+    COUNT = "thousands"
     TARGET = "quantity"
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One measure as people meet it. `ideal` is given for the measures that should come near a value."""
+    """One measure as people meet it. `ideal` is given for the measures that should come near a value. `task` is whose
+    measure it is, `also` names other tasks that give it under the same name."""
 
     name: str
     label: str
@@ -35,6 +37,12 @@ class Measure:
     meaning: str
     ideal: float | None = None
     task: Task = Task.BINARY
+    also: tuple[Task, ...] = ()
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """Every task that gives it."""
+        return frozenset({self.task, *self.also})
 
 
 def gathered(*measures: Measure) -> dict[str, Measure]:

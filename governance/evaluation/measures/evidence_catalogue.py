@@ -1,0 +1,94 @@
+"""What evidence holds beside the measures of the whole and of groups, and a policy may demand: estimates and words by
+their dotted path in the results. Imports no numerical library."""
+
+from governance.evaluation.measures.measure import Better, Measure, Unit, gathered
+from registry.versions.tasks import Task
+
+#: Estimates by their path. Of which tasks each is measured stands in `EVIDENCE_TASKS`.
+EVIDENCE = gathered(
+    Measure(
+        "leakage.row_overlap",
+        "Overlap of training and evaluation rows",
+        Better.LOWER,
+        Unit.PERCENT,
+        "The share of evaluation rows that stand in the training data too, beyond what chance alone repeats.",
+    ),
+    Measure(
+        "leakage.single_feature",
+        "Largest ROC AUC of one feature alone",
+        Better.LOWER,
+        Unit.SCORE,
+        "How well the most telling feature orders the rows without any model; near 1 it may be the target itself.",
+    ),
+    Measure(
+        "data_quality.blockers",
+        "Defects that block",
+        Better.LOWER,
+        Unit.COUNT,
+        "How many defects of the evaluation data make its measures unfit to decide by.",
+    ),
+    Measure(
+        "overfitting.gap",
+        "Gap between training and evaluation",
+        Better.LOWER,
+        Unit.SCORE,
+        "The headline measure on the training data minus that on the evaluation data; wide where it learned by heart.",
+    ),
+    Measure(
+        "robustness.largest_drop",
+        "Largest drop under disturbed inputs",
+        Better.LOWER,
+        Unit.SCORE,
+        "How much of the headline measure the worst disturbance of the inputs costs.",
+    ),
+    Measure(
+        "flip_rate",
+        "Answers that follow a sensitive attribute",
+        Better.LOWER,
+        Unit.PERCENT,
+        "The share of rows whose answer changes when nothing but one sensitive attribute does, for the worst of them.",
+    ),
+    Measure(
+        "label_noise.suspected",
+        "Labels that look wrong",
+        Better.LOWER,
+        Unit.PERCENT,
+        "The share of rows whose label every sign speaks against; a hint for eyes, not a verdict.",
+    ),
+    Measure(
+        "power.smallest_difference",
+        "Smallest difference the data can show",
+        Better.LOWER,
+        Unit.SCORE,
+        "The difference in the headline measure that data of this size would find four times in five.",
+    ),
+)
+
+_ALL = frozenset(Task)
+_CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
+#: The tasks of which each estimate is measured; every task where nothing is said.
+EVIDENCE_TASKS = {
+    **dict.fromkeys(EVIDENCE, _ALL),
+    "leakage.single_feature": _CLASSES,
+    "label_noise.suspected": _CLASSES,
+}
+
+#: Measures that only a group has: they hold it against all rows.
+GROUP_ONLY = gathered(
+    Measure(
+        "roc_auc_shortfall",
+        "ROC AUC shortfall",
+        Better.LOWER,
+        Unit.SCORE,
+        "ROC AUC of all rows minus that of the group; above 0 the group is ranked worse than everybody together.",
+    ),
+)
+
+#: What `each: robustness` reads of every scenario.
+DROP = Measure(
+    "drop",
+    "Drop under disturbed inputs",
+    Better.LOWER,
+    Unit.SCORE,
+    "The headline measure on the data as they are minus that on the disturbed ones.",
+)
