@@ -39,6 +39,7 @@ def results_of(
             "positive_label": data_version.positive_label,
             "favourable_label": data_version.favourable_label,
             "sensitive_attributes": list(data_version.sensitive_attributes),
+            **({"query_column": data_version.query_column} if data_version.query_column else {}),
         },
         "suite": {"name": suite.name, "revision": suite.revision},
         "seed": suite.seed,

@@ -15,7 +15,7 @@ from countersign import clock
 from countersign.blobs.store import Incoming, local_path, receive
 from countersign.jobs.handlers import JobContext, JobFailed
 from governance.evaluation.evidence import circumstances_of, results_of
-from governance.evaluation.measuring import measure
+from governance.evaluation.measuring import form_of, measure
 from governance.evaluation.models import Evaluation
 from governance.evaluation.suites import Suite
 
@@ -37,7 +37,7 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     """Evaluate. Raises JobFailed with a stable code and a sentence for whatever the model, the data or the host
     does wrong."""
     started = clock.now()
-    from governance.evaluation.data import read
+    from governance.evaluation.data import open_data
     from governance.evaluation.sandbox import (
         TRUSTED_SKOPS_TYPES,
         EvaluationFailed,
@@ -92,14 +92,18 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
                 suspect = f" {report.reason}"  # why it failed may well be what it tried instead
             context.step("Reading the data", str(data_version), progress=0.15)
             with local_path(data_version.blob) as data_path:
-                data = read(
+                data = open_data(
                     data_path,
                     data_format=data_version.format,
                     features=features,
                     target=data_version.target,
                     positive_label=data_version.positive_label,
                     sensitive_attributes=data_version.sensitive_attributes,
+                    query_column=data_version.query_column,
                     task=suite.task,
+                    row_key=data_version.row_key,
+                    types={one["name"]: one["type"] for one in version.signature["features"]},
+                    tick=lambda _: context.check(),
                 )
             context.step(
                 "Predicting in the sandbox", f"{data.rows:,} rows, level {isolation.level}", progress=0.3
@@ -126,7 +130,7 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     context.step("Writing the evidence", progress=0.95)
     kept = _received(scores)
     circumstances = circumstances_of(evaluation, isolation, limits, outcome, data, started)
-    circumstances["scores"] = {"sha256": kept.sha256, "form": "float64, little-endian, a row each"}
+    circumstances["scores"] = {"sha256": kept.sha256, "form": form_of(scores)}
     return Evidence(results_of(evaluation, suite, measured, report), circumstances, kept)
 
 

@@ -19,6 +19,7 @@ from registry.versions.tasks import Task
 SIGNATURE_BYTES_LIMIT = 512 * 1024
 LIBRARIES_LIMIT = 200
 TAGS_LIMIT = 100
+COST_LIMIT = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +67,21 @@ def declared_files(raw: Any) -> list[DeclaredFile]:
 
 def checked_signature(raw: Mapping[str, Any] | None) -> dict[str, Any]:
     """The signature in its one form: {"features": [{"name", "type"}], "target", "positive_label",
-    "threshold"}; of a model that predicts a number also {"task": "regression", "tolerance"}.
+    "threshold"}; of another task than binary classification also {"task"}, of a regression {"tolerance"} too, and of
+    a binary classifier whose errors have a price {"costs": {"false_positive", "false_negative"}}.
 
     Labels are text; `threshold` is a number from 0 to 1 or null, at or above which a score is a positive;
-    `tolerance` is a number above 0 or null, the largest error that is close enough, in the target's unit.
-    Raises Invalid. An empty signature is {}: such a version cannot be evaluated."""
+    `tolerance` is a number above 0 or null, the largest error that is close enough, in the target's unit; costs are
+    numbers of at least 0, in one unit. Raises Invalid. An empty signature is {}: such a version cannot be
+    evaluated."""
     if not raw:
         return {}
-    known = {"features", "target", "positive_label", "threshold", "task", "tolerance"}
+    known = {"features", "target", "positive_label", "threshold", "task", "tolerance", "costs"}
     if not isinstance(raw, Mapping) or (unknown := sorted(set(map(str, raw)) - known)):
         named = f"unknown field {unknown[0][:80]}. " if isinstance(raw, Mapping) else ""
         raise _wrong(
             "signature",
-            f"{named}It is an object with features, target, task, positive_label and threshold, or tolerance.",
+            f"{named}It is an object with features, target, task, positive_label, threshold and costs, or tolerance.",
         )
     features = _features(raw.get("features"))
     target = checked_text(raw.get("target") or "", field="signature.target", limit=200, lines=False)
@@ -95,39 +98,73 @@ def checked_signature(raw: Mapping[str, Any] | None) -> dict[str, Any]:
         "positive_label": checked_text(str(label), field="signature.positive_label", limit=200, lines=False),
         "threshold": _threshold(raw.get("threshold")),
     }
-    signature |= _regression(raw, signature)
+    signature |= _of_task(raw, signature)
     if len(orjson.dumps(signature)) > SIGNATURE_BYTES_LIMIT:
         raise _wrong("signature", f"It is longer than {SIGNATURE_BYTES_LIMIT:,} bytes.")
     return signature
 
 
-def _regression(raw: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, Any]:
-    """What only the signature of a model that predicts a number holds; nothing for a classifier's, which so
-    keeps the digest it always had."""
-    named, tolerance = raw.get("task"), raw.get("tolerance")
+def _of_task(raw: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, Any]:
+    """What only the signature of one task holds; nothing for a binary classifier's without costs, which so keeps the
+    digest it always had."""
+    named = raw.get("task")
     if named is not None and named not in tuple(Task):
         raise _wrong("signature", f"task is one of: {', '.join(Task)}.")
-    if named != Task.REGRESSION:
-        if tolerance is not None:
-            raise _wrong(
-                "signature", "tolerance is for a model that predicts a number; add task: regression."
-            )
-        return {}
+    task = Task(named or Task.BINARY)
+    tolerance, costs = raw.get("tolerance"), raw.get("costs")
+    if tolerance is not None and task is not Task.REGRESSION:
+        raise _wrong("signature", "tolerance is for a model that predicts a number; add task: regression.")
+    if costs is not None and task is not Task.BINARY:
+        raise _wrong(
+            "signature", "costs are for a binary classifier, whose errors are of two kinds. Leave them out."
+        )
+    if task is Task.BINARY:
+        return {} if costs is None else {"costs": _costs(costs)}
     if signature["positive_label"] or signature["threshold"] is not None:
-        raise _wrong("signature", "A regression has neither positive_label nor threshold. Leave them out.")
+        raise _wrong(
+            "signature", f"{_A_MODEL[task]} has neither positive_label nor threshold. Leave them out."
+        )
     if not signature["target"]:
-        raise _wrong("signature", "A regression names its target, the column it predicts.")
-    if tolerance is not None and (
-        isinstance(tolerance, bool)
-        or not isinstance(tolerance, int | float)
-        or not math.isfinite(tolerance)
-        or tolerance <= 0
-    ):
+        raise _wrong("signature", f"{_A_MODEL[task]} names its target, {_TARGET[task]}.")
+    if task is Task.REGRESSION:
+        return {"task": task.value, "tolerance": _tolerance(tolerance)}
+    return {"task": task.value}
+
+
+_A_MODEL = {
+    Task.MULTICLASS: "A multi-class model",
+    Task.REGRESSION: "A regression",
+    Task.RANKING: "A ranking",
+}
+_TARGET = {
+    Task.MULTICLASS: "the column that holds the class",
+    Task.REGRESSION: "the column it predicts",
+    Task.RANKING: "the column that says how relevant a row is to its query",
+}
+
+
+def _tolerance(raw: Any) -> float | None:
+    if raw is None:
+        return None
+    if not _is_number(raw) or raw <= 0:
         raise _wrong("signature", "tolerance is a number above 0, in the target's unit.")
-    return {
-        "task": Task.REGRESSION.value,
-        "tolerance": None if tolerance is None else float(tolerance),
-    }
+    return float(raw)
+
+
+def _costs(raw: Any) -> dict[str, float]:
+    """What each kind of error costs; at least one of them something."""
+    kinds = ("false_positive", "false_negative")
+    if not isinstance(raw, Mapping) or set(raw) != set(kinds):
+        raise _wrong("signature", "costs is an object with false_positive and false_negative.")
+    if not all(_is_number(raw[kind]) and 0 <= raw[kind] <= COST_LIMIT for kind in kinds) or not any(
+        raw.values()
+    ):
+        raise _wrong("signature", f"costs are numbers from 0 to {COST_LIMIT:,}, in one unit, and not both 0.")
+    return {kind: float(raw[kind]) for kind in kinds}
+
+
+def _is_number(raw: Any) -> bool:
+    return not isinstance(raw, bool) and isinstance(raw, int | float) and math.isfinite(raw)
 
 
 def _features(raw: Any) -> list[dict[str, str]]:
@@ -156,12 +193,7 @@ def _features(raw: Any) -> list[dict[str, str]]:
 def _threshold(raw: Any) -> float | None:
     if raw is None:
         return None
-    if (
-        isinstance(raw, bool)
-        or not isinstance(raw, int | float)
-        or not math.isfinite(raw)
-        or not 0 <= raw <= 1
-    ):
+    if not _is_number(raw) or not 0 <= raw <= 1:
         raise _wrong("signature", "threshold is a number from 0 to 1.")
     return float(raw)
 

@@ -11,16 +11,28 @@ if TYPE_CHECKING:
     from governance.evaluation.measures.binary import measure_binary
     from governance.evaluation.measures.comparison import compare_paired
     from governance.evaluation.measures.estimate import Estimate
+    from governance.evaluation.measures.multiclass import measure_multiclass
+    from governance.evaluation.measures.ranking_task import measure_ranking
     from governance.evaluation.measures.regression import measure_regression
     from governance.evaluation.measures.regression_comparison import compare_paired_regression
 
-__all__ = ["Estimate", "compare_paired", "compare_paired_regression", "measure_binary", "measure_regression"]
+__all__ = [
+    "Estimate",
+    "compare_paired",
+    "compare_paired_regression",
+    "measure_binary",
+    "measure_multiclass",
+    "measure_ranking",
+    "measure_regression",
+]
 
 _HOMES = {
     "Estimate": "estimate",
     "compare_paired": "comparison",
     "compare_paired_regression": "regression_comparison",
     "measure_binary": "binary",
+    "measure_multiclass": "multiclass",
+    "measure_ranking": "ranking_task",
     "measure_regression": "regression",
 }
 

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, ranking, table
+from governance.evaluation.measures.costs import NO_COSTS
+from governance.evaluation.measures.costs import costs as expected_costs
 from governance.evaluation.measures.crossings import crossed
 from governance.evaluation.measures.curves import curves
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
 from governance.evaluation.measures.groups import Group, crossing_measures, fairness, group_measures, split
+from governance.evaluation.measures.lift import lift
 from governance.evaluation.measures.rows import checked_labels, checked_scores, checked_settings
 from governance.evaluation.measures.shortfall import Whole
 
@@ -24,13 +27,14 @@ def measure_binary(
     groups: Mapping[str, NDArray[Any]],
     seed: int,
     draws: int = 2000,
+    costs: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Every measure of a binary classifier, with 95 % intervals, as a JSON-able dict.
 
     `labels` are 0 or 1, `scores` the probabilities of 1, and a score of at least `threshold` predicts 1.
     `favourable_is_positive` says whether 1 is the outcome people want. `groups` maps an attribute (a
     sensitive one, or any slice) to one string for each row. `draws` resamples stand behind the intervals
-    that have no closed form.
+    that have no closed form. `costs` prices a `false_positive` and a `false_negative`, in one unit.
 
     The result depends on nothing but these arguments, and not on the order of the rows: they are sorted
     before anything is drawn. All floats carry 12 significant digits. A measure that is not defined on
@@ -87,7 +91,13 @@ def measure_binary(
             )
             for attribute, members in attributes.items()
         ],
+        "lift": lift(truth, given),
+        "not_measured": [] if costs else [NO_COSTS],
     }
+    if costs:
+        result["costs"] = expected_costs(
+            truth, given, prices=costs, threshold=threshold, rng=stream(seed, "costs"), draws=draws
+        )
     rounded: dict[str, Any] = plain(result)
     return rounded
 

@@ -21,7 +21,7 @@ def curves(labels: IntArray, scores: FloatArray, *, favourable_is_positive: bool
     return {
         "roc": _roc(labels, scores) if both else [],
         "precision_recall": _precision_recall(labels, scores) if both else [],
-        "calibration": _calibration(labels, scores),
+        "calibration": calibration_points(labels, scores),
         "score_histogram": _histogram(labels, scores),
         "threshold": _thresholds(labels, scores, favourable_is_positive=favourable_is_positive),
     }
@@ -55,7 +55,7 @@ def _precision_recall(labels: IntArray, scores: FloatArray) -> list[list[float]]
     return [[recall[at], precision[at], thresholds[at]] for at in _thinned(recall)]
 
 
-def _calibration(labels: IntArray, scores: FloatArray) -> list[dict[str, Any]]:
+def calibration_points(labels: IntArray, scores: FloatArray) -> list[dict[str, Any]]:
     """Ten bins of equal count: mean score against observed rate with Wilson's interval."""
     bins = equal_count_bins(labels, scores, CALIBRATION_BINS)
     points = []

@@ -1,14 +1,39 @@
 """What the engine accepts: labels and scores that fit together, or a sentence that says what is wrong."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from governance.evaluation.measures.estimate import FloatArray, IntArray
 
 #: Squares and quotients of larger and smaller numbers leave what float64 can hold.
 MOST = 1e70
 LEAST = 1e-70
+
+#: A target of more classes is a number or an identifier.
+MOST_CLASSES = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """A column of few different values: the names in order, each of which occurs, and for each row the place of
+    its name."""
+
+    names: tuple[str, ...]
+    codes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: Any) -> "Coded":
+        """The rows at these places, or where a mask is true, with the names that still occur."""
+        codes = self.codes[rows]
+        occurring = np.bincount(codes, minlength=len(self.names)) > 0
+        places = (np.cumsum(occurring) - 1).astype(np.int32)
+        kept = (name for name, occurs in zip(self.names, occurring, strict=True) if occurs)
+        return Coded(tuple(kept), places[codes])
 
 
 def checked_labels(labels: Any) -> IntArray:
@@ -38,14 +63,57 @@ def checked_scores(scores: Any, *, rows: int, name: str = "scores") -> FloatArra
     return values
 
 
-def checked_numbers(values: Any, *, name: str, rows: int | None = None) -> FloatArray:
+def checked_codes(labels: Any, *, classes: int) -> IntArray:
+    """Labels as positions of classes. ValueError unless there is at least one row and each names one of them."""
+    column = _column(labels, "labels")
+    if len(column) == 0:
+        raise ValueError("There are no rows to measure; give at least one label.")
+    if column.dtype.kind not in "iu":
+        raise ValueError("labels must be positions in classes, whole numbers; encode the classes first.")
+    if column.min() < 0 or column.max() >= classes:
+        raise ValueError(f"labels must lie from 0 to {classes - 1}, the positions of the classes.")
+    return column.astype(np.int64)
+
+
+def checked_probabilities(values: Any, *, rows: int, classes: int) -> FloatArray:
+    """Probabilities as float64. ValueError unless each row holds at least two numbers from 0 to 1 that add up to 1,
+    to a thousandth, and there are at most as many columns as `classes`, of which there may be 200."""
+    table = np.asarray(values)
+    if table.ndim != 2 or len(table) != rows:
+        raise ValueError(f"probabilities must be a table of {rows:,} rows, a row for each label.")
+    if not 2 <= table.shape[1] <= classes <= MOST_CLASSES:
+        raise ValueError(
+            f"probabilities has {table.shape[1]} columns for {classes} classes; from 2 to {MOST_CLASSES} can be "
+            "measured, a column for each class the model knows."
+        )
+    if table.dtype.kind not in "biuf":
+        raise ValueError("probabilities must be numbers from 0 to 1.")
+    numbers = table.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise ValueError("probabilities holds missing or infinite values; every row needs its numbers.")
+    if numbers.min() < 0 or numbers.max() > 1 or np.abs(numbers.sum(axis=1) - 1).max() > 1e-3:
+        raise ValueError("probabilities must lie from 0 to 1 and add up to 1 in every row.")
+    return numbers
+
+
+def checked_queries(queries: Any, *, rows: int) -> IntArray:
+    """For each row the position of its query among all queries. ValueError unless there is a string a row."""
+    column = _column(queries, "queries")
+    if len(column) != rows:
+        raise ValueError(f"queries has {len(column):,} rows and relevance has {rows:,}; they must be equal.")
+    if column.dtype.kind not in "UT":
+        raise ValueError("queries must be strings, the same one for all rows of a query.")
+    return np.unique(column, return_inverse=True)[1].astype(np.int64)
+
+
+def checked_numbers(values: Any, *, name: str, rows: int | None = None, beside: str = "actual") -> FloatArray:
     """Numbers as float64, those below 1e-70 as 0. ValueError unless there is at least one, all are finite, and
-    there are `rows`."""
+    there are `rows`, as many as `beside` has."""
     column = _column(values, name)
     if len(column) == 0:
         raise ValueError(f"{name} has no rows; give at least one.")
     if rows is not None and len(column) != rows:
-        raise ValueError(f"{name} has {len(column):,} rows and actual has {rows:,}; they must be equal.")
+        raise ValueError(f"{name} has {len(column):,} rows and {beside} has {rows:,}; they must be equal.")
     if column.dtype.kind not in "iuf":
         raise ValueError(f"{name} must be numbers.")
     numbers = column.astype(np.float64)
@@ -60,18 +128,22 @@ def checked_numbers(values: Any, *, name: str, rows: int | None = None) -> Float
 def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple[list[str], IntArray]:
     """The group names in order, and for each row the position of its group.
 
-    ValueError unless there is one string for each row and at most `most` different ones.
+    `values` are strings, or `Coded`. ValueError unless there is one for each row and at most `most` different ones.
     """
-    column = _column(values, f"groups[{attribute!r}]")
+    column = values if isinstance(values, Coded) else _column(values, f"groups[{attribute!r}]")
     if len(column) != rows:
         raise ValueError(
             f"groups[{attribute!r}] has {len(column):,} rows and labels has {rows:,}; they must be equal."
         )
-    if column.dtype.kind not in "UT" and not all(isinstance(value, str) for value in column):
+    names: Any
+    if isinstance(column, Coded):
+        names, codes = column.names, column.codes
+    elif column.dtype.kind in "UT" or all(isinstance(value, str) for value in column):
+        names, codes = np.unique(column, return_inverse=True)
+    else:
         raise ValueError(
             f"groups[{attribute!r}] must be strings; name missing values, for example 'unknown'."
         )
-    names, codes = np.unique(column, return_inverse=True)
     if len(names) > most:
         raise ValueError(
             f"groups[{attribute!r}] has {len(names):,} different values; at most {most} can be compared. "

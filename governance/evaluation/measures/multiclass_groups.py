@@ -1,0 +1,217 @@
+"""A classifier of several classes by group: how often each group is predicted right, beside all other rows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from governance.evaluation.measures import classes as tables
+from governance.evaluation.measures.catalogue import MIN_ROWS
+from governance.evaluation.measures.estimate import (
+    Estimate,
+    FloatArray,
+    IntArray,
+    around,
+    from_draws,
+    stream,
+    undefined,
+)
+from governance.evaluation.measures.groups import MAX_GROUPS
+from governance.evaluation.measures.proportions import newcombe_difference, wilson
+from governance.evaluation.measures.rows import checked_group
+
+METHOD = "beta draws"
+FEW = f"Fewer than two groups have {MIN_ROWS} rows, so there is nothing to compare."
+NO_REST = "There are no other rows to compare with."
+
+
+class Group(NamedTuple):
+    """The rows of one group and of everybody else by class: how many there are, and how many are predicted right.
+    `accuracy` and `balanced` are these measures as they could be, a draw each."""
+
+    name: str
+    rows: IntArray
+    right: IntArray
+    rest_rows: IntArray
+    rest_right: IntArray
+    accuracy: FloatArray
+    rest_accuracy: FloatArray
+    balanced: FloatArray
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return int(self.rows.sum())
+
+    @property
+    def sufficient(self) -> bool:
+        """Enough rows to be judged."""
+        return self.n >= MIN_ROWS
+
+
+def split(
+    values: Any,
+    *,
+    attribute: str,
+    order: IntArray,
+    labels: IntArray,
+    predicted: IntArray,
+    classes: int,
+    seed: int,
+    draws: int,
+) -> list[Group]:
+    """The groups of one attribute in order of name. ValueError as in `checked_group`.
+
+    `labels` and `predicted` are sorted by `order`; `values` are in the order the caller gave.
+    """
+    names, codes = checked_group(values, attribute=attribute, rows=len(labels), most=MAX_GROUPS)
+    codes, right = codes[order], labels == predicted
+    all_rows = np.bincount(labels, minlength=classes)
+    all_right = np.bincount(labels[right], minlength=classes)
+    groups = []
+    for code, name in enumerate(names):
+        inside = codes == code
+        rows = np.bincount(labels[inside], minlength=classes)
+        found = np.bincount(labels[inside & right], minlength=classes)
+        rng = stream(seed, "group", attribute, name)
+        groups.append(
+            Group(
+                name,
+                rows,
+                found,
+                all_rows - rows,
+                all_right - found,
+                _share(found.sum(), rows.sum(), rng, draws),
+                _share((all_right - found).sum(), (all_rows - rows).sum(), rng, draws),
+                _balanced(found, rows, rng, draws),
+            )
+        )
+    return groups
+
+
+def _share(right: Any, rows: Any, rng: np.random.Generator, draws: int) -> FloatArray:
+    """A share as it could be (Jeffreys)."""
+    return rng.beta(right + 0.5, rows - right + 0.5, size=draws)
+
+
+def _balanced(right: IntArray, rows: IntArray, rng: np.random.Generator, draws: int) -> FloatArray:
+    """Balanced accuracy as it could be: the recalls of the classes with rows are independent of each other.
+
+    The prior is the one of `classes.draw_tables`: two rows over all cells of the table.
+    """
+    k, present = len(rows), np.flatnonzero(rows)
+    total = np.zeros(draws)
+    for at in present:
+        wrong = rows[at] - right[at]
+        own = tables.PRIOR_ROWS / k**2
+        total += rng.beta(right[at] + own, wrong + own * (k - 1), size=draws)
+    return total / len(present)
+
+
+def group_measures(attribute: str, groups: list[Group]) -> list[dict[str, Any]]:
+    """One entry a group: worst first by the lower end of its accuracy, insufficient groups last."""
+    entries = []
+    for group in groups:
+        metrics = {
+            "accuracy": wilson(int(group.right.sum()), group.n, empty="There are no rows."),
+            "balanced_accuracy": _balanced_accuracy(group),
+        }
+        entries.append(
+            {
+                "attribute": attribute,
+                "group": group.name,
+                "n": group.n,
+                "sufficient": group.sufficient,
+                "metrics": {name: estimate.as_dict() for name, estimate in metrics.items()},
+            }
+        )
+    return sorted(
+        entries,
+        key=lambda entry: (not entry["sufficient"], entry["metrics"]["accuracy"]["ci_low"], entry["group"]),
+    )
+
+
+def _balanced_accuracy(group: Group) -> Estimate:
+    if np.count_nonzero(group.rows) < 2:
+        return undefined(tables.ONE_CLASS, method=METHOD, n=group.n)
+    return from_draws(_balanced_point(group), group.balanced, method=METHOD, n=group.n)
+
+
+def _balanced_point(group: Group) -> float:
+    present = np.flatnonzero(group.rows)
+    return float((group.right[present] / group.rows[present]).mean())
+
+
+def fairness(attribute: str, groups: list[Group]) -> dict[str, Any]:
+    """How far the groups of one attribute lie apart.
+
+    Each group is held against all other rows: its accuracy as a ratio (percentile interval of independent draws) and
+    as a difference (Newcombe). The gaps of the attribute are between the groups with enough rows. Order: smallest
+    ratio first, then the insufficient.
+    """
+    compared = [(group, _against_rest(group)) for group in groups]
+    compared.sort(key=lambda pair: _smallest_ratio_first(*pair))
+    sufficient = [group for group in groups if group.sufficient]
+    return {
+        "attribute": attribute,
+        "reference": None,
+        "groups": [
+            {
+                "group": group.name,
+                "n": group.n,
+                "status": "measured" if group.sufficient else "insufficient",
+                **{name: estimate.as_dict() for name, estimate in measures.items()},
+            }
+            for group, measures in compared
+        ],
+        "accuracy_gap": _gap(
+            [(group, group.right.sum() / group.n, group.accuracy) for group in sufficient]
+        ).as_dict(),
+        "balanced_accuracy_gap": _balanced_gap(sufficient).as_dict(),
+    }
+
+
+def _smallest_ratio_first(group: Group, measures: dict[str, Estimate]) -> tuple[bool, float, str]:
+    ratio = measures["accuracy_ratio"].value
+    return not group.sufficient, np.inf if ratio is None else ratio, group.name
+
+
+def _against_rest(group: Group) -> dict[str, Estimate]:
+    right, rest_right, rest = int(group.right.sum()), int(group.rest_right.sum()), int(group.rest_rows.sum())
+    if not rest:
+        missing = undefined(NO_REST, method=METHOD, n=group.n)
+        return {"accuracy_ratio": missing, "accuracy_difference": missing}
+    low, high = newcombe_difference(right, group.n, rest_right, rest)
+    difference = around(right / group.n - rest_right / rest, low, high, method="Newcombe", n=group.n)
+    if not rest_right:
+        ratio = undefined("No other row is predicted right, so there is no ratio.", method=METHOD, n=group.n)
+    else:
+        ratio = from_draws(
+            right / group.n / (rest_right / rest),
+            group.accuracy / group.rest_accuracy,
+            method=METHOD,
+            n=group.n,
+        )
+    return {"accuracy_ratio": ratio, "accuracy_difference": difference}
+
+
+def _balanced_gap(groups: list[Group]) -> Estimate:
+    """The gap in balanced accuracy; undefined unless each group holds rows of every class another one holds, or the
+    averages would be over different classes."""
+    held = {tuple(np.flatnonzero(group.rows)) for group in groups}
+    if len(groups) > 1 and len(held) > 1:
+        reason = "The groups do not hold rows of the same classes, so their averages are not comparable."
+        return undefined(reason, method=METHOD, n=sum(group.n for group in groups))
+    return _gap([(group, _balanced_point(group), group.balanced) for group in groups])
+
+
+def _gap(members: list[tuple[Group, float, FloatArray]]) -> Estimate:
+    """The largest distance between any two groups; the interval as in `groups.spread`, and for the same reason."""
+    n = sum(group.n for group, _, _ in members)
+    if len(members) < 2:
+        return undefined(FEW, method=METHOD, n=n)
+    value = float(np.ptp([point for _, point, _ in members]))
+    moves = np.ptp([drawn - point for _, point, drawn in members], axis=0)
+    reach = float(np.quantile(moves, 0.95))
+    return around(value, max(value - reach, 0.0), min(value + reach, 1.0), method=METHOD, n=n)

@@ -1,0 +1,174 @@
+"""A ranking by group: how well the queries of each group are answered, where a group is one of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from governance.evaluation.measures.catalogue import MIN_ROWS
+from governance.evaluation.measures.estimate import (
+    Estimate,
+    FloatArray,
+    IntArray,
+    Z,
+    around,
+    stream,
+    undefined,
+)
+from governance.evaluation.measures.groups import MAX_GROUPS
+from governance.evaluation.measures.queries import averages
+from governance.evaluation.measures.rows import checked_group
+
+MEASURE = "ndcg_at_10"
+SHOWN = (MEASURE, "mean_reciprocal_rank", "mean_average_precision")
+RATIO, RANGE = "delta method, log ratio", "normal draws, range"
+FEW = f"Fewer than two groups have {MIN_ROWS} queries, so there is nothing to compare."
+NO_REST = "There are no other queries to compare with."
+
+
+class Group(NamedTuple):
+    """The measured queries of one group: each shown measure of each query, and NDCG@10 of all other queries."""
+
+    name: str
+    values: dict[str, FloatArray]
+    rest: FloatArray
+
+    @property
+    def own(self) -> FloatArray:
+        """NDCG@10 of each query of the group."""
+        return self.values[MEASURE]
+
+    @property
+    def n(self) -> int:
+        """Queries that have a relevant row."""
+        return len(self.own)
+
+    @property
+    def sufficient(self) -> bool:
+        """Enough queries to be judged."""
+        return self.n >= MIN_ROWS
+
+
+def by_group(
+    groups: Mapping[str, NDArray[Any]],
+    codes: IntArray,
+    values: Mapping[str, FloatArray],
+    *,
+    seed: int,
+    draws: int,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, str]]]:
+    """Entries of `groups` and of `fairness`, and what was not compared and why. `codes` says for each row which
+    query it belongs to, a position in each of `values`."""
+    entries: list[dict[str, Any]] = []
+    fairness: list[dict[str, Any]] = []
+    unmeasured: list[dict[str, str]] = []
+    for attribute in sorted(groups):
+        names, of_rows = checked_group(
+            groups[attribute], attribute=attribute, rows=len(codes), most=MAX_GROUPS
+        )
+        of_queries = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+        of_queries[codes] = of_rows
+        if (of_queries[codes] != of_rows).any():
+            why = "It differs between the rows of one query, and an order is one of all rows of a query."
+            unmeasured.append({"what": f"Groups by {attribute}", "why": why})
+            continue
+        members = _members(names, of_queries, values)
+        entries += _measures(attribute, members, seed, draws)
+        fairness.append(_fairness(attribute, members, seed, draws))
+    return entries, fairness, unmeasured
+
+
+def _members(names: list[str], of_queries: IntArray, values: Mapping[str, FloatArray]) -> list[Group]:
+    known = ~np.isnan(values[MEASURE])
+    found = []
+    for code, name in enumerate(names):
+        inside = known & (of_queries == code)
+        if inside.any():
+            shown = {measure: np.sort(values[measure][inside]) for measure in SHOWN}
+            found.append(Group(name, shown, np.sort(values[MEASURE][known & (of_queries != code)])))
+    return found
+
+
+def _measures(attribute: str, members: list[Group], seed: int, draws: int) -> list[dict[str, Any]]:
+    """One entry a group: worst first by the lower end of its NDCG@10, those with too few queries last."""
+    entries = [
+        {
+            "attribute": attribute,
+            "group": group.name,
+            "n": group.n,
+            "sufficient": group.sufficient,
+            "metrics": {
+                name: averages({name: column}, stream(seed, "group", attribute, group.name, name), draws)[
+                    name
+                ].as_dict()
+                for name, column in group.values.items()
+            },
+        }
+        for group in members
+    ]
+    return sorted(entries, key=_worst_first)
+
+
+def _worst_first(entry: dict[str, Any]) -> tuple[bool, float, str]:
+    estimate = entry["metrics"][MEASURE]
+    low = estimate["value"] if estimate["ci_low"] is None else estimate["ci_low"]
+    return not entry["sufficient"], low, entry["group"]
+
+
+def _fairness(attribute: str, members: list[Group], seed: int, draws: int) -> dict[str, Any]:
+    """How far the groups of one attribute lie apart: each against all other queries, and the largest distance between
+    those with enough queries."""
+    compared = sorted(
+        ((group, _ratio(group)) for group in members),
+        key=lambda pair: (not pair[0].sufficient, pair[1].value or 0.0, pair[0].name),
+    )
+    return {
+        "attribute": attribute,
+        "reference": None,
+        "groups": [
+            {
+                "group": group.name,
+                "n": group.n,
+                "status": "measured" if group.sufficient else "insufficient",
+                "ndcg_ratio": ratio.as_dict(),
+            }
+            for group, ratio in compared
+        ],
+        "ndcg_gap": _gap([group for group in members if group.sufficient], attribute, seed, draws).as_dict(),
+    }
+
+
+def _ratio(group: Group) -> Estimate:
+    """Mean NDCG@10 of the group over that of all other queries, by the delta method on the logarithm (Serfling 1980,
+    section 3.1)."""
+    if not len(group.rest):
+        return undefined(NO_REST, method=RATIO, n=group.n)
+    own, rest = float(group.own.mean()), float(group.rest.mean())
+    if rest == 0 or own == 0:
+        which = "the other queries" if rest == 0 else "the group's queries"
+        return undefined(f"NDCG of {which} is 0, so there is no ratio.", method=RATIO, n=group.n)
+    error = sum((_error(values) / float(values.mean())) ** 2 for values in (group.own, group.rest)) ** 0.5
+    if not error:
+        return Estimate(own / rest, None, None, "no interval, the same in every query", group.n)
+    reach = float(np.exp(Z * error))
+    return around(own / rest, own / rest / reach, own / rest * reach, method=RATIO, n=group.n)
+
+
+def _error(values: FloatArray) -> float:
+    return float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
+
+
+def _gap(members: list[Group], attribute: str, seed: int, draws: int) -> Estimate:
+    """The largest distance between any two groups; the interval as in `groups.spread`, for the same reason, with
+    normal draws of each group's mean."""
+    n = sum(group.n for group in members)
+    if len(members) < 2:
+        return undefined(FEW, method=RANGE, n=n)
+    points = np.array([group.own.mean() for group in members])
+    errors = np.array([_error(group.own) for group in members])
+    moves = stream(seed, "gap", attribute).normal(size=(draws, len(members))) * errors
+    value, reach = float(np.ptp(points)), float(np.quantile(np.ptp(moves, axis=1), 0.95))
+    return around(value, max(value - reach, 0.0), min(value + reach, 1.0), method=RANGE, n=n)
