@@ -1,5 +1,6 @@
 """Why an evaluation failed, as a stable code and a sentence that says what to do."""
 
+import errno
 import os
 import re
 import signal
@@ -119,6 +120,11 @@ def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
         return (
             f"The file holds types that are not on the list of reviewed types: {names}. Export the model "
             "without them, or ask an administrator to have them reviewed."
+        )
+    if code == "forbidden" and note.get("errno") in (errno.EACCES, errno.ENOENT):
+        return (
+            "The model tried to read outside its folder. In its sandbox it has its own file and its libraries, "
+            "nothing else: put what it needs into that file and upload it as a new version."
         )
     if code == "several_numbers":
         return (
@@ -270,7 +276,11 @@ def _signalled(number: int, ended: "Ended", limits: Limits) -> Refusal:
             "ask an administrator to raise the processor limit of evaluations.",
         )
     if number == signal.SIGSYS:
-        return Refusal("forbidden", _REPORTABLE["forbidden"])
+        return Refusal(
+            "forbidden",
+            "The model made a forbidden system call: one of another processor architecture, which no library "
+            "here makes. Remove that from the model and upload it as a new version.",
+        )
     near = ended.peak_rss_bytes >= _NEAR_LIMIT * limits.memory_bytes
     if number != signal.SIGKILL and (near or _MEMORY_WORDS.search(ended.log)):
         return Refusal("out_of_memory", _out_of_memory(limits))

@@ -22,6 +22,7 @@ class Isolation:
     `level` 3: level 2 inside bubblewrap. 2: Landlock, a system-call filter and limits. 1: filter and limits;
     files the worker can read are readable. 0: limits only; network and programs are open. `layers` are the
     parts in force, `refused` says of each missing part why in a sentence. `landlock_abi` 0: no Landlock.
+    With the layer `notification`, part of no level, refused calls are counted whatever the model says.
     """
 
     level: int
@@ -32,7 +33,12 @@ class Isolation:
 
     def as_dict(self) -> dict[str, Any]:
         """The isolation as plain values, for the circumstances of an evaluation."""
-        return {**asdict(self), "layers": list(self.layers), "refused": list(self.refused)}
+        return {
+            **asdict(self),
+            "layers": list(self.layers),
+            "refused": list(self.refused),
+            "notification": "notification" in self.layers,
+        }
 
 
 def level_of(layers: Collection[str]) -> int:
@@ -71,7 +77,7 @@ def detect_isolation() -> Isolation:
         layers.append("other_user" if user else "no_capabilities")
     if report is None:
         report = _probe(user=None, bubblewrap=False)
-    for layer in ("seccomp", "landlock"):
+    for layer in ("seccomp", "landlock", "notification"):
         reason = report.get("failed") or report[layer]
         if reason:
             refused.append(f"{layer}: {reason}.")
@@ -81,7 +87,7 @@ def detect_isolation() -> Isolation:
         refused.append("bubblewrap: it is not installed. Install the package bubblewrap to reach level 3.")
     elif level_of(layers) == 2:
         inner = _probe(user=user, bubblewrap=True)
-        reason = inner.get("failed") or inner["seccomp"] or inner["landlock"]
+        reason = inner.get("failed") or next((inner[layer] for layer in layers if inner.get(layer)), "")
         if reason:
             refused.append(f"bubblewrap: {reason}.")
         else:

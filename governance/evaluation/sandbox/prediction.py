@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from registry.versions.tasks import Task
 
 from . import process
+from .attempts import explained
 from .failures import EvaluationFailed, Refusal, judge_end, one_line
 from .flavours import Flavour
 from .frames import PredictionReader
@@ -107,6 +108,7 @@ def predict(
     circumstances = _circumstances(ended, reader, limits, isolation)
     refusal = judge_end(ended, limits) or _incomplete(reader, rows) or reader.faults()
     if refusal:
+        refusal = explained(refusal, ended.attempts)
         said = refusal.said or one_line(ended.log)
         raise EvaluationFailed(refusal.code, refusal.message, said, circumstances)
     return Outcome(reader.scores, reader.classes, circumstances, tuple(reader.latencies), reader.refusals)
@@ -200,6 +202,7 @@ def _circumstances(
         "log": ended.log,
         "log_bytes": ended.log_bytes,
         "strays": ended.strays,
+        "attempts": ended.attempts,
     }
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import host
+from .attempts import Attempt, worded
 from .failures import EvaluationFailed, Refusal, printable
 from .isolation import Isolation
 from .limits import Limits
@@ -48,7 +49,8 @@ class Ended:
     """How a run ended. `status` is the kernel's wait status of the model, None when nobody could report it.
 
     `confined` is the child's report of its confinement, None when it did not get that far. `refusal` is the
-    parent's reason for ending it. Times in seconds.
+    parent's reason for ending it. Times in seconds. `attempts` are the refused calls as the supervisor counted
+    them (see `attempts.worded`), none where the isolation has no notification.
     """
 
     status: int | None = None
@@ -59,6 +61,7 @@ class Ended:
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     strays: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
     log: str = ""
     log_bytes: int = 0
     refusal: Refusal | None = None
@@ -302,3 +305,4 @@ def _take_status(content: bytes, ended: Ended) -> None:
             ended.peak_rss_bytes = report["peak_rss_bytes"]
             ended.cpu_seconds = report["cpu_seconds"]
             ended.strays = report["strays"]
+            ended.attempts = worded(report["attempts"])

@@ -7,9 +7,12 @@ import struct
 
 import pytest
 
+from governance.evaluation.sandbox import attempts
 from governance.evaluation.sandbox.inside import seccomp, syscalls
+from governance.evaluation.sandbox.inside.notify import names as notify_names
 
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+TOLD = 0x7FC00000
 DENIED, MISSING = ERRNO | errno.EPERM, ERRNO | errno.ENOSYS
 MACHINES = ("x86_64", "aarch64")
 
@@ -41,46 +44,84 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
-def test_listed_calls_pass_named_ones_are_denied_and_the_rest_do_not_exist(machine: str) -> None:
-    steps = seccomp.program()
+def named(machine: str) -> dict[str, int]:
+    """Every call that is refused by name and told."""
+    return {
+        name: number
+        for table in syscalls.ATTEMPTS.values()
+        for name, number in syscalls.numbers(table, machine).items()
+    }
+
+
+@pytest.mark.parametrize(("notify", "refused"), [(False, DENIED), (True, TOLD)])
+def test_listed_calls_pass_named_ones_are_denied_and_the_rest_do_not_exist(
+    notify: bool, refused: int, machine: str
+) -> None:
+    steps = seccomp.program(notify=notify, hand_over=7)
     allowed = syscalls.numbers(syscalls.ALLOWED, machine)
-    named = syscalls.numbers(syscalls.NAMED, machine)
+    told, quiet = named(machine), syscalls.numbers(syscalls.QUIET, machine)
     checked = syscalls.numbers(syscalls.CHECKED, machine)
     assert len(allowed) > 85
-    assert not set(allowed.values()) & (set(named.values()) | set(checked.values()))
+    groups = [set(group.values()) for group in (allowed, told, quiet, checked)]
+    assert len(set.union(*groups)) == sum(map(len, groups))
     for number in range(600):
         if number in allowed.values():
             assert decide(steps, machine, number) == ALLOW
-        elif number in named.values():
+        elif number in told.values():
+            assert decide(steps, machine, number) == refused
+        elif number in quiet.values():
             assert decide(steps, machine, number) == DENIED
         elif number not in checked.values():
             assert decide(steps, machine, number) == MISSING
-    for forbidden in ("socket", "connect", "execve", "kill", "ptrace", "memfd_create", "unshare", "bpf"):
-        assert decide(steps, machine, named[forbidden]) == DENIED
+    for forbidden in ("socket", "connect", "execve", "ptrace", "memfd_create", "unshare", "bpf"):
+        assert decide(steps, machine, told[forbidden]) == refused
 
 
-def test_the_arguments_that_matter_are_checked(machine: str) -> None:
-    steps = seccomp.program()
+@pytest.mark.parametrize(("notify", "refused"), [(False, DENIED), (True, TOLD)])
+def test_the_arguments_that_matter_are_checked(notify: bool, refused: int, machine: str) -> None:
+    steps = seccomp.program(notify=notify, hand_over=7)
     numbers = syscalls.numbers(syscalls.CHECKED, machine)
 
     def asked(name: str, *arguments: int) -> int:
         return decide(steps, machine, numbers[name], *arguments)
 
     sigchld, thread = 17, 0x3D0F00
-    assert asked("clone", sigchld) == DENIED
+    assert asked("clone", sigchld) == refused
     assert asked("clone", thread) == ALLOW
     assert asked("clone3", 0) == MISSING
-    assert asked("tgkill", os.getpid(), 1, 6) == ALLOW
-    assert asked("tgkill", os.getppid(), 1, 9) == DENIED
-    set_owner, set_signal, set_pipe_size, duplicate = 8, 10, 1031, 1030
-    assert [asked("fcntl", 1, command) for command in (set_owner, set_signal, set_pipe_size)] == [DENIED] * 3
-    assert asked("fcntl", 1, duplicate) == ALLOW
+    for own_signal in ("kill", "tgkill"):
+        assert asked(own_signal, os.getpid(), 6) == ALLOW
+        assert [asked(own_signal, other, 9) for other in (os.getppid(), 0, -1)] == [refused] * 3
+    set_owner, set_signal, set_owner_ex, set_pipe_size, duplicate = 8, 10, 15, 1031, 1030
+    assert [asked("fcntl", 1, command) for command in (set_owner, set_signal, set_owner_ex)] == [refused] * 3
+    assert [asked("fcntl", 1, command) for command in (6, set_pipe_size)] == [DENIED] * 2
+    assert [asked("fcntl", 1, command) for command in (0, 1, duplicate)] == [ALLOW] * 3
     assert asked("ioctl", 1, 0x5401) == ALLOW
     assert asked("ioctl", 1, 0x5412) == ERRNO | errno.ENOTTY
+    assert asked("ioctl", 1, 0xC0182101) == ERRNO | errno.ENOTTY
     assert asked("prctl", 15) == ALLOW
     assert [asked("prctl", option) for option in (1, 4, 22, 38)] == [DENIED] * 4
     assert asked("prlimit64", 0, 9, 0) == ALLOW
-    assert [asked("prlimit64", 0, 9, new) for new in (1, 1 << 32, 1 << 63)] == [DENIED] * 3
+    assert [asked("prlimit64", 0, 9, new) for new in (1, 1 << 32, 1 << 63)] == [refused] * 3
+    for call in ("open", "openat") if machine == "x86_64" else ("openat",):
+        place = (0,) if call == "open" else (0, 0)
+        read_only, close_on_exec, path_only = 0, os.O_CLOEXEC, os.O_PATH
+        assert [asked(call, *place, flags) for flags in (read_only, close_on_exec, path_only)] == [ALLOW] * 3
+        writing = (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC, os.O_TMPFILE | os.O_RDWR, 3)
+        assert [asked(call, *place, flags) for flags in writing] == [refused] * 6
+
+
+def test_only_the_descriptor_that_hands_the_listener_over_may_carry_a_message(machine: str) -> None:
+    sendmsg = syscalls.numbers(syscalls.ATTEMPTS["network"], machine)["sendmsg"]
+    told = seccomp.program(notify=True, hand_over=7)
+    assert [decide(told, machine, sendmsg, descriptor) for descriptor in (7, 8)] == [ALLOW, TOLD]
+    assert decide(seccomp.program(), machine, sendmsg, 7) == DENIED
+
+
+def test_every_call_that_is_told_has_a_sentence(machine: str) -> None:
+    assert set(syscalls.ATTEMPTS) == set(attempts.SENTENCES)
+    assert {kind for kind, _ in notify_names().values()} <= set(attempts.SENTENCES)
+    assert set(named(machine).values()) <= set(notify_names())
 
 
 def test_a_foreign_architecture_is_killed_and_x32_does_not_exist(machine: str) -> None:

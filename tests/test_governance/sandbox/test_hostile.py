@@ -103,7 +103,7 @@ def test_a_model_that_reads_a_secret_file_while_it_is_loaded(
 ) -> None:
     failure = fails(models.program(f"model = open({str(targets.secret)!r}).read()", tmp_path))
     assert failure.code == "forbidden"
-    assert "outside its sandbox" in failure.message
+    assert failure.message.startswith("The model tried to read outside its folder.")
     assert failure.said.startswith(("PermissionError", "FileNotFoundError"))
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_opens_the_databases_socket(fails: Fails, targets: Targets,
     body = f"import socket\nsocket.socket(socket.AF_UNIX).connect({path!r})\n{models.HONEST}"
     failure = fails(models.predicting(body, tmp_path))
     assert failure.code == "forbidden"
-    assert "the network" in failure.message
+    assert failure.message.startswith("The model tried to open a network connection, which was refused")
     assert "Operation not permitted" in failure.said
     targets.nothing_happened()
 

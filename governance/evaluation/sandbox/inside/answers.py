@@ -13,6 +13,8 @@ import os
 import struct
 from typing import Any, NoReturn
 
+from . import notify
+
 REFUSED = 2**64 - 3
 NOTE = 2**64 - 2
 END = 2**64 - 1
@@ -42,6 +44,8 @@ class Answers:
         content = json.dumps({"stage": stage, **facts}).encode()
         self._out.write(struct.pack("<QI", NOTE, len(content)) + content)
         self._out.flush()
+        if stage == "imported":
+            notify.model_begins()
 
     def rows(self, count: int, values: memoryview) -> None:
         """Send `count` rows of float64 values."""
@@ -63,13 +67,19 @@ class Answers:
     def fail(self, during: str, error: BaseException) -> NoReturn:
         """Report `error` and end the process. The code is a first judgement; the parent words it."""
         self._reserve = bytearray()
-        facts = error.facts if isinstance(error, Refused) else {}
+        facts = error.facts if isinstance(error, Refused) else {"errno": _errno(error)}
         self.note("failed", during=during, code=_code(during, error), said=_said(error), **facts)
         os._exit(FAILED)
 
 
 def _said(error: BaseException) -> str:
     return _text(error) if isinstance(error, Refused) else f"{type(error).__name__[:100]}: {_text(error)}"
+
+
+def _errno(error: BaseException) -> int | None:
+    """The system's number for the error; the model's own exception class may hold anything there."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number if type(number) is int else None
 
 
 def _text(error: BaseException) -> str:

@@ -6,19 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import kernel, landlock, seccomp
+from .notify import HandOver
 
 # A user of the sandbox's own has no other processes, so its threads can be counted.
 _THREADS = 64
 
 
 def confine(
-    layers: Sequence[str], limits: Mapping[str, Any], readable: Sequence[str], supervisor: int
+    layers: Sequence[str],
+    limits: Mapping[str, Any],
+    readable: Sequence[str],
+    supervisor: int,
+    hand_over: HandOver | None,
 ) -> dict[str, Any]:
-    """Apply `layers` for good and report what is in force.
+    """Apply `layers` for good and report what is in force. Refused calls are told over `hand_over`.
 
-    Must run while the process has one thread and before any library is imported: Landlock binds the calling
-    thread only. Raises OSError when a layer cannot be applied; the process must then end.
+    Must run before any library is imported. Raises OSError when a layer cannot be applied, and when there is
+    a second thread, which Landlock would leave free; the process must then end.
     """
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise OSError(0, "the program started a thread before it was confined")
     if "no_capabilities" in layers:
         kernel.drop_capabilities()
     kernel.die_with_parent()
@@ -26,12 +33,14 @@ def confine(
         raise OSError(0, "the supervising process ended before the model was started")
     _limit(limits, own_user="other_user" in layers)
     report: dict[str, Any] = {"user": os.getuid(), "landlock_abi": 0, "filter_length": 0}
+    report["notification"] = False
     if "no_new_privileges" in layers:
         kernel.no_new_privileges()
     if "landlock" in layers:
         report["landlock_abi"] = landlock.restrict(readable)
     if "seccomp" in layers:
-        report["filter_length"] = seccomp.restrict()
+        report["filter_length"] = seccomp.restrict(hand_over)
+        report["notification"] = hand_over is not None
     return report
 
 

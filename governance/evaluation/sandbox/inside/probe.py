@@ -5,14 +5,17 @@ Kernel versions and sysctls do not tell: a container's own filter may refuse a c
 
 import json
 import os
+import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 
-from . import kernel, landlock, seccomp
+from . import kernel, landlock, notify, seccomp, supervise
 
 # Every Linux host has it, and nothing a model may read lies in it.
 _ELSEWHERE = "/etc"
+_SECONDS = 5.0
 
 
 def main() -> None:
@@ -23,6 +26,7 @@ def main() -> None:
         "unreadable": [path for path in readable if os.path.exists(path) and not os.access(path, os.R_OK)],
         "landlock": _attempt(lambda: _landlock(readable)),
         "seccomp": _attempt(_seccomp),
+        "notification": _notification(),
         "landlock_abi": landlock.version(),
     }
     print(json.dumps(report))
@@ -41,6 +45,11 @@ def _attempt(layer: Callable[[], None]) -> str:
         os.write(writing, reason.encode(errors="replace")[:1000])
         os._exit(0)
     os.close(writing)
+    return _end(child, reading)
+
+
+def _end(child: int, reading: int) -> str:
+    """The reason the child wrote, once it has ended."""
     with open(reading, "rb") as source:
         reason = source.read().decode(errors="replace")
     _, status = os.waitpid(child, 0)
@@ -59,12 +68,36 @@ def _landlock(readable: list[str]) -> None:
     raise RuntimeError("files outside the readable paths stayed readable")
 
 
-def _seccomp() -> None:
+def _seccomp(hand_over: notify.HandOver | None = None) -> None:
     kernel.no_new_privileges()
-    seccomp.restrict()
+    seccomp.restrict(hand_over)
     for forbidden in (os.fork, socket.socket):
         try:
             forbidden()
         except PermissionError:
             continue
         raise RuntimeError("a forbidden system call went through")
+
+
+def _notification() -> str:
+    """Let a child make two refused calls and see whether they are told here: empty, or why not."""
+    hand_over, listener = notify.HandOver(), notify.Listener()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        hand_over.receiving.close()
+        try:
+            _seccomp(hand_over)
+            reason = ""
+        except Exception as error:  # every reason means the same: this layer is not to be had here
+            reason = str(error) or type(error).__name__
+        os.write(writing, reason.encode(errors="replace")[:1000])
+        os._exit(0)
+    os.close(writing)
+    hand_over.giving.close()
+    if supervise.wait(child, None, time.monotonic() + _SECONDS, listener, hand_over):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return f"refused calls were not answered within {_SECONDS:g} seconds"
+    told = sum(sum(calls.values()) for calls in listener.counts.values())
+    return _end(child, reading) or ("" if told == 2 else "refused calls were not told")

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from . import confine, kernel, supervise
 from .answers import Answers
+from .notify import HandOver
 
 SETUP_FAILED = 97
 
@@ -46,8 +47,11 @@ def main() -> NoReturn:
     entry = getattr(importlib.import_module(module), name)
     sys.path = [folder for folder in sys.path if folder not in spec["folders"]] + spec["libraries"]
     supervisor = os.getpid()
+    hand_over = HandOver() if "notification" in spec["layers"] else None
     model = os.fork()
     if model:
+        if hand_over:
+            hand_over.giving.close()
         # A copy of the pipes left open here would keep the other side waiting for their end.
         for descriptor in (spec["artifact"], spec["features"], spec["answers"]):
             os.close(descriptor)
@@ -57,18 +61,21 @@ def main() -> NoReturn:
             leash=spec["leash"],
             started=started,
             wall_seconds=spec["limits"]["wall_seconds"],
+            hand_over=hand_over,
         )
+    if hand_over:
+        hand_over.receiving.close()
     os.close(spec["leash"])
-    _confine(spec, supervisor)
+    _confine(spec, supervisor, hand_over)
     entry(Job(spec["artifact"], spec["features"], Answers(spec["answers"]), spec["facts"]))
     # Tearing the interpreter down costs more than the sandbox, and runs the model's own finalisers.
     os._exit(0)
 
 
-def _confine(spec: dict[str, Any], supervisor: int) -> None:
+def _confine(spec: dict[str, Any], supervisor: int, hand_over: HandOver | None) -> None:
     """Confine this process and say so on the status pipe, which is closed before a model can use it."""
     try:
-        report = confine.confine(spec["layers"], spec["limits"], spec["readable"], supervisor)
+        report = confine.confine(spec["layers"], spec["limits"], spec["readable"], supervisor, hand_over)
     except (OSError, ValueError) as error:
         os.write(spec["status"], json.dumps({"setup_failed": str(error)}).encode() + b"\n")
         os._exit(SETUP_FAILED)
