@@ -1,0 +1,101 @@
+"""Rows of the evaluation data that the model may have learnt by heart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from governance.evaluation.honesty.hashing import Hashes
+from governance.evaluation.measures.estimate import Estimate, undefined
+from governance.evaluation.measures.proportions import newcombe_difference, wilson
+
+#: Above this share of rows that repeat by chance alone, shared rows tell nothing.
+MOST_BY_CHANCE = 0.05
+
+BY_KEY = "row key"
+BY_CONTENT = "equal content, less the overlap of two random halves of the training data"
+EMPTY = "There are no rows."
+
+
+def overlap_by_key(evaluation: Hashes, training: Hashes) -> dict[str, Any]:
+    """The share of evaluation rows whose key stands in the training data, with Wilson's interval."""
+    shared = _shared(evaluation, np.unique(training))
+    return {
+        "row_overlap": wilson(shared, len(evaluation), empty=EMPTY).as_dict(),
+        "method": BY_KEY,
+        "shared_rows": shared,
+    }
+
+
+def overlap_by_content(evaluation: Hashes, training: Hashes, *, seed: int) -> dict[str, Any]:
+    """The share of evaluation rows whose content stands in the training data too, less what chance makes equal: the
+    share that one random half of the training data finds in the other.
+
+    Rows of few columns with few values repeat without any leak, and then `inconclusive` says so: a leak hides in
+    that. The interval is Newcombe's for the difference of two shares (1998, Statistics in Medicine 17); below 0 an
+    overlap has no meaning, so value and interval end there. The halves depend on the seed and on what rows there
+    are, not on their order.
+    """
+    known = np.unique(training)
+    shared = _shared(evaluation, known)
+    overlap = wilson(shared, len(evaluation), empty=EMPTY)
+    repeated, tried = _by_chance(training, seed)
+    baseline = wilson(repeated, tried, empty="The training data have too few rows to halve.")
+    found: dict[str, Any] = {
+        "row_overlap": _excess(shared, len(evaluation), repeated, tried).as_dict(),
+        "method": BY_CONTENT,
+        "shared_rows": shared,
+        "overlap": overlap.as_dict(),
+        "baseline": baseline.as_dict(),
+    }
+    if baseline.value is not None and baseline.value > MOST_BY_CHANCE:
+        found["inconclusive"] = (
+            f"{baseline.value:.1%} of the rows of one random half of the training data stand in the other half too, so "
+            "equal rows are no sign of a leak. Declare a row key for both datasets."
+        )
+    return found
+
+
+def overlap(
+    *, keys: tuple[Hashes, Hashes] | None, content: tuple[Hashes, Hashes], seed: int
+) -> dict[str, Any]:
+    """Shared rows by key where both datasets declare one (`keys`), else by content; evaluation first, training
+    second.
+
+    Keys can be given anew, so the content is asked as well: where it surely shares more rows than the keys admit, it
+    counts, and `by_key` holds what the keys said.
+    """
+    by_content = overlap_by_content(*content, seed=seed)
+    if keys is None:
+        return by_content
+    by_key = overlap_by_key(*keys)
+    if "inconclusive" not in by_content:
+        surely = by_content["row_overlap"]["ci_low"]
+        admitted = by_key["row_overlap"]["value"]
+        if surely is not None and admitted is not None and surely > admitted:
+            return {**by_content, "by_key": by_key}
+    return {**by_key, "by_content": by_content}
+
+
+def _shared(rows: Hashes, known: Hashes) -> int:
+    """How many of the rows stand among the known ones, which are in order."""
+    if not len(known):
+        return 0
+    places = np.minimum(np.searchsorted(known, rows), len(known) - 1)
+    return int((known[places] == rows).sum())
+
+
+def _by_chance(training: Hashes, seed: int) -> tuple[int, int]:
+    """How many rows of one random half stand in the other, and how many rows the half has."""
+    drawn = np.random.Generator(np.random.PCG64(seed)).permutation(np.sort(training))
+    half = len(drawn) // 2
+    return _shared(drawn[:half], np.unique(drawn[half:])), half
+
+
+def _excess(shared: int, rows: int, repeated: int, tried: int) -> Estimate:
+    if not rows or not tried:
+        return undefined("There are too few rows to compare.", method="Newcombe", n=rows)
+    low, high = newcombe_difference(shared, rows, repeated, tried)
+    value = max(shared / rows - repeated / tried, 0.0)
+    return Estimate(value, min(max(low, 0.0), value), max(high, value), "Newcombe", rows)
