@@ -49,23 +49,20 @@ def measure_binary(
     counts = table.confusion(truth, given, threshold)
     whole = Whole(truth, given)
 
-    def members_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, list[Group]]:
-        return {
-            attribute: split(
-                columns[attribute],
-                attribute=attribute,
-                order=order,
-                labels=truth,
-                scores=given,
-                whole=whole,
-                threshold=threshold,
-                seed=seed,
-                draws=draws,
-            )
-            for attribute in sorted(columns)
-        }
+    def members_of(attribute: str, column: Any) -> list[Group]:
+        return split(
+            column,
+            attribute=attribute,
+            order=order,
+            labels=truth,
+            scores=given,
+            whole=whole,
+            threshold=threshold,
+            seed=seed,
+            draws=draws,
+        )
 
-    attributes = members_of(groups)
+    attributes = {attribute: members_of(attribute, groups[attribute]) for attribute in sorted(groups)}
     metrics = _metrics(truth, given, counts, favourable_is_positive, seed, draws)
     result: dict[str, Any] = {
         "n": len(truth),
@@ -82,8 +79,10 @@ def measure_binary(
         ],
         "crossings": [
             entry
-            for attribute, members in members_of(crossed(groups)).items()
-            for entry in crossing_measures(attribute, members, favourable_is_positive=favourable_is_positive)
+            for attribute, cells in crossed(groups)
+            for entry in crossing_measures(
+                attribute, members_of(attribute, cells), favourable_is_positive=favourable_is_positive
+            )
         ],
         "fairness": [
             fairness(

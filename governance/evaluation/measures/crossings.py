@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from governance.evaluation.measures.catalogue import MIN_ROWS
+from governance.evaluation.measures.rows import Coded, checked_group
+
+#: As many values as an attribute may have groups.
+MOST_VALUES = 200
 
 CROSS = " \N{MULTIPLICATION SIGN} "
 
@@ -37,25 +40,25 @@ def judged(groups: Iterable[AnyGroup]) -> list[AnyGroup]:
     return [group for group in groups if group.sufficient and group.name != SMALL]
 
 
-def crossed(groups: Mapping[str, NDArray[np.str_]], *, most: int = 199) -> dict[str, NDArray[np.str_]]:
+def crossed(groups: Mapping[str, Any], *, most: int = 199) -> Iterator[tuple[str, Coded]]:
     """Every two attributes as one, such as “race × sex”, with a value a row, such as “asian × female”.
 
     A pair of values with fewer than 100 rows is named `SMALL`, and so are all but the `most` largest. Attributes in
-    order of name.
+    order of name; one pair at a time is in memory. ValueError as in `checked_group`.
     """
-    found = {}
     for first, second in combinations(sorted(groups), 2):
-        names, codes = np.unique(groups[first], return_inverse=True)
-        others, other_codes = np.unique(groups[second], return_inverse=True)
+        names, codes = checked_group(
+            groups[first], attribute=first, rows=len(groups[first]), most=MOST_VALUES
+        )
+        others, other_codes = checked_group(
+            groups[second], attribute=second, rows=len(codes), most=MOST_VALUES
+        )
         cells = codes * len(others) + other_codes
         counts = np.bincount(cells, minlength=len(names) * len(others))
         smallest = max(MIN_ROWS, int(np.sort(counts)[-most])) if len(counts) > most else MIN_ROWS
-        cell_names = np.array(
-            [
-                f"{name}{CROSS}{other}" if counts[at * len(others) + other_at] >= smallest else SMALL
-                for at, name in enumerate(names)
-                for other_at, other in enumerate(others)
-            ]
-        )
-        found[f"{first}{CROSS}{second}"] = cell_names[cells]
-    return found
+        kept = np.flatnonzero(counts >= smallest)
+        places = np.zeros(len(counts), dtype=np.int32)  # the first place is that of the small ones
+        places[kept] = np.arange(1, len(kept) + 1)
+        cell_names = (f"{names[at // len(others)]}{CROSS}{others[at % len(others)]}" for at in kept)
+        crossing = Coded((SMALL, *cell_names), places[cells])
+        yield f"{first}{CROSS}{second}", crossing.take(slice(None))

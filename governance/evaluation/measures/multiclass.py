@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from governance.evaluation.measures import calibration, classes, ranking
+from governance.evaluation.measures.crossings import crossed, judged
 from governance.evaluation.measures.curves import calibration_points
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
@@ -22,7 +23,7 @@ from governance.evaluation.measures.estimate import (
     stream,
     undefined,
 )
-from governance.evaluation.measures.multiclass_groups import fairness, group_measures, split
+from governance.evaluation.measures.multiclass_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.proportions import wilson
 from governance.evaluation.measures.rows import checked_codes, checked_probabilities, checked_seed
 from registry.versions.tasks import Task
@@ -60,9 +61,10 @@ def measure_multiclass(
     predicted = given.argmax(axis=1)
     confidence = given.max(axis=1)
     right = (predicted == truth).astype(np.int64)
-    attributes = {
-        attribute: split(
-            groups[attribute],
+
+    def members_of(attribute: str, column: Any) -> list[Group]:
+        return split(
+            column,
             attribute=attribute,
             order=order,
             labels=truth,
@@ -71,8 +73,8 @@ def measure_multiclass(
             seed=seed,
             draws=draws,
         )
-        for attribute in sorted(groups)
-    }
+
+    attributes = {attribute: members_of(attribute, groups[attribute]) for attribute in sorted(groups)}
     metrics, counts, per_class = _metrics(truth, given, names, seed, draws)
     unknown_to_model = names[given.shape[1] :]
     without_rows = [name for name, rows in zip(names, counts.sum(axis=1), strict=True) if not rows]
@@ -90,6 +92,11 @@ def measure_multiclass(
         },
         "groups": [
             entry for attribute, members in attributes.items() for entry in group_measures(attribute, members)
+        ],
+        "crossings": [
+            entry
+            for attribute, cells in crossed(groups)
+            for entry in group_measures(attribute, judged(members_of(attribute, cells)))
         ],
         "fairness": [fairness(attribute, members) for attribute, members in attributes.items()],
         "not_measured": _unmeasured(unknown_to_model, without_rows),

@@ -46,15 +46,10 @@ def measure_regression(
     truth, given = truth[order], given[order]
     spread = float(truth.std())
 
-    def members_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, list[Group]]:
-        return {
-            attribute: split(
-                columns[attribute], attribute=attribute, order=order, actual=truth, predicted=given
-            )
-            for attribute in sorted(columns)
-        }
+    def members_of(attribute: str, column: Any) -> list[Group]:
+        return split(column, attribute=attribute, order=order, actual=truth, predicted=given)
 
-    attributes = members_of(groups)
+    attributes = {attribute: members_of(attribute, groups[attribute]) for attribute in sorted(groups)}
     result: dict[str, Any] = {
         "task": Task.REGRESSION.value,
         "n": len(truth),
@@ -70,8 +65,10 @@ def measure_regression(
         ],
         "crossings": [
             entry
-            for attribute, members in members_of(crossed(groups)).items()
-            for entry in group_measures(attribute, judged(members), tolerance=tolerance, spread=spread)
+            for attribute, cells in crossed(groups)
+            for entry in group_measures(
+                attribute, judged(members_of(attribute, cells)), tolerance=tolerance, spread=spread
+            )
         ],
         "fairness": [
             fairness(attribute, members, seed=seed, draws=draws, spread=spread)

@@ -72,7 +72,8 @@ def test_measures_of_a_confusion_table(name: str, n: int) -> None:
 def simulated_group(rng: np.random.Generator, name: str, n: int, cells: list[float]) -> groups.Group:
     counts = rng.multinomial(n, cells)
     drawn = table.draw_tables(counts, rng, 400)
-    return groups.Group(name, counts, drawn, Estimate(0.5, 0.4, 0.6, "", n))
+    unread = Estimate(0.5, 0.4, 0.6, "", n)
+    return groups.Group(name, counts, drawn, unread, unread, unread, unread)
 
 
 @pytest.mark.parametrize("small", [[0.20, 0.08, 0.06, 0.66], [0.26, 0.02, 0.14, 0.58]])
