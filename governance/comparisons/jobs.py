@@ -44,7 +44,7 @@ def compare(context: JobContext) -> dict[str, Any]:
 
 
 def _labels(evaluation: Evaluation) -> NDArray[Any]:
-    from governance.evaluation.data import read
+    from governance.evaluation.data import open_data
 
     data_version, suite = evaluation.dataset_version, SUITES[evaluation.suite]
     if data_version.blob is None:
@@ -52,7 +52,7 @@ def _labels(evaluation: Evaluation) -> NDArray[Any]:
             "data_elsewhere", f"{data_version} is kept elsewhere; upload its file to compare on it."
         )
     with local_path(data_version.blob) as path:
-        data = read(
+        data = open_data(
             path,
             data_format=data_version.format,
             features=[],

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from django.db import connection, transaction
 
-from countersign.blobs.store import receive
 from countersign.errors import Invalid, Refused
 from countersign.jobs import runner
 from countersign.jobs.models import Job
@@ -20,15 +19,14 @@ from governance.comparisons.actions import record_comparison, request_comparison
 from governance.comparisons.models import Comparison
 from governance.comparisons.queries import newest_pair
 from governance.evaluation.actions import record_results, request_evaluation
-from governance.evaluation.data import read
-from governance.evaluation.measures import compare_paired, measure_binary
+from governance.evaluation.measures import compare_paired
 from governance.evaluation.models import Evaluation
-from registry.versions.models import ModelVersion
 from tests.factories import registry as make
 from tests.factories.governance import CIRCUMSTANCES
 from tests.factories.people import actor_for
 from tests.test_core.ledger_kit import begin
 from tests.test_governance import evidence_kit as kit
+from tests.test_governance.comparison_kit import drawn_scores, labels_of_the_data, scored
 from tests.test_registry.kit import assert_entry, last, leaves
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,59 +38,11 @@ def world(transactional_db: None) -> kit.World:
     return kit.credit_world()
 
 
-def labels_of(world: kit.World, folder: Any) -> np.ndarray:
-    path = folder / "held.parquet"
-    path.write_bytes(kit.labelled_parquet())
-    return read(
-        path,
-        data_format="parquet",
-        features=[],
-        target="default",
-        positive_label="1",
-        sensitive_attributes=[],
-    ).labels
-
-
-def scored(
-    world: kit.World,
-    version: ModelVersion,
-    scores: np.ndarray,
-    labels: np.ndarray,
-    *,
-    keep: bool = True,
-    threshold: float = 0.3,
-) -> Evaluation:
-    """Evidence measured on these scores, which are kept as the job keeps them."""
-    evaluation = request_evaluation(version=version, dataset_version=world.data, actor=world.maker)
-    measures = measure_binary(
-        labels=labels,
-        scores=scores,
-        threshold=threshold,
-        favourable_is_positive=False,
-        groups={},
-        seed=7,
-        draws=100,
-    )
-    content = scores.astype("<f8").tobytes()
-    kept = receive(iter([content]), size=len(content), expected_sha256=None, limit=len(content))
-    return record_results(
-        evaluation=evaluation,
-        results=kit.results_of(evaluation, measures),
-        circumstances=CIRCUMSTANCES,
-        scores=kept if keep else None,
-        actor=world.maker,
-    )
-
-
 @pytest.fixture
-def pair(
-    world: kit.World, tmp_path: Any
-) -> tuple[Evaluation, Evaluation, np.ndarray, np.ndarray, np.ndarray]:
+def pair(world: kit.World) -> tuple[Evaluation, Evaluation, np.ndarray, np.ndarray, np.ndarray]:
     """A better version 2 and version 1, on the same rows."""
-    labels = labels_of(world, tmp_path)
-    random = np.random.default_rng(3)
-    worse = np.clip(0.25 * labels + random.random(len(labels)) * 0.75, 0, 1)
-    better = np.clip(0.6 * labels + random.random(len(labels)) * 0.4, 0, 1)
+    labels = labels_of_the_data()
+    worse, better = drawn_scores(labels, 0.25), drawn_scores(labels, 0.6)
     second = make.make_version(world.model, actor=world.maker)
     return (
         scored(world, second, better, labels),
@@ -186,7 +136,7 @@ def test_who_may_not_evaluate_may_not_compare(world: kit.World, pair: Any) -> No
 
 
 def test_other_rows_thresholds_and_evidence_without_scores_are_not_compared(
-    world: kit.World, pair: Any, tmp_path: Any
+    world: kit.World, pair: Any
 ) -> None:
     evaluation, _, labels, better, _ = pair
     third = make.make_version(world.model, actor=world.maker)

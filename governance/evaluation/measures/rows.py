@@ -97,11 +97,12 @@ def checked_probabilities(values: Any, *, rows: int, classes: int) -> FloatArray
 
 
 def checked_queries(queries: Any, *, rows: int) -> IntArray:
-    """For each row the position of its query among all queries. ValueError unless there is a string a row."""
-    column = _column(queries, "queries")
+    """For each row the position of its query among all queries. ValueError unless there is a string a row, or
+    `Coded`."""
+    column = queries.codes if isinstance(queries, Coded) else _column(queries, "queries")
     if len(column) != rows:
         raise ValueError(f"queries has {len(column):,} rows and relevance has {rows:,}; they must be equal.")
-    if column.dtype.kind not in "UT":
+    if not isinstance(queries, Coded) and column.dtype.kind not in "UT":
         raise ValueError("queries must be strings, the same one for all rows of a query.")
     return np.unique(column, return_inverse=True)[1].astype(np.int64)
 

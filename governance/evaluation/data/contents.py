@@ -1,0 +1,110 @@
+"""What an evaluation knows of its data: labels and groups in memory, features as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from governance.evaluation.data.keys import hashed
+from governance.evaluation.data.source import Source, Tick, rebatched
+from governance.evaluation.data.targets import Labels
+from governance.evaluation.measures.rows import Coded
+
+BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Some rows of the data, in their order: `index` holds their numbers from 0, ascending; the rest belongs to them,
+    row by row."""
+
+    index: NDArray[np.int64]
+    features: pa.Table
+    labels: Labels
+    groups: dict[str, Coded]
+    queries: Coded | None
+    keys: NDArray[np.uint64] | None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """`features` names the columns the model asks for, in its order. `labels` hold what happened, a row each: 0 or 1
+    (int8, 1 is the positive label), the place in `classes` (int32), a number or a relevance (float64). `groups` has
+    the declared attributes; `queries` the query each row answers, for a ranking.
+
+    The file must stay where it is: the features are read from it anew at every call."""
+
+    source: Source
+    features: tuple[str, ...]
+    labels: Labels
+    classes: tuple[str, ...]
+    groups: dict[str, Coded]
+    queries: Coded | None
+    row_key: str
+    time_column: str
+    tick: Tick = field(repr=False)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.source.rows
+
+    def batches(self, rows: int, *, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
+        """The features in file order in record batches of `rows` rows, the last one shorter, from the row numbered
+        `start` up to before `stop`. Where `start` is a multiple of `rows` they are the same batches as without it."""
+        wanted = self.rows if stop is None else min(stop, self.rows)
+        yield from rebatched(self._pieces(self.features, start), rows, stop=wanted - start)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column of the file, in memory."""
+        return pa.chunked_array([piece.column(0) for piece in self._pieces((name,))])
+
+    @cached_property
+    def keys(self) -> NDArray[np.uint64] | None:
+        """A 64-bit hash of each row's key; None where the dataset version declares no row key."""
+        if not self.row_key:
+            return None
+        return np.concatenate([hashed(piece.column(0)) for piece in self._pieces((self.row_key,))])
+
+    def sample(self, rows: int, seed: int) -> Sample:
+        """At most `rows` rows spread evenly over the file, one out of each stretch of equal length; the same ones for
+        the same seed. All rows where there are no more."""
+        index = _spread(self.rows, rows, seed)
+        taken = []
+        first = 0
+        for batch in self.batches(BATCH_ROWS):
+            low, high = np.searchsorted(index, (first, first + batch.num_rows))
+            taken.append(batch.take(pa.array(index[low:high] - first)))
+            first += batch.num_rows
+        return Sample(
+            index=index,
+            features=pa.Table.from_batches(taken),
+            labels=self.labels[index],
+            groups={name: coded.take(index) for name, coded in self.groups.items()},
+            queries=None if self.queries is None else self.queries.take(index),
+            keys=None if self.keys is None else self.keys[index],
+        )
+
+    def _pieces(self, columns: tuple[str, ...], start: int = 0) -> Iterator[pa.RecordBatch]:
+        seen = start
+        for piece in self.source.pieces(columns, start=start):
+            seen += piece.num_rows
+            self.tick(seen)
+            yield piece
+
+
+def _spread(total: int, wanted: int, seed: int) -> NDArray[np.int64]:
+    if wanted >= total:
+        return np.arange(total, dtype=np.int64)
+    bounds = np.arange(wanted + 1, dtype=np.int64) * total // wanted
+    return bounds[:-1] + np.random.default_rng(seed).integers(0, np.diff(bounds))

@@ -1,0 +1,151 @@
+"""Parquet, row group by row group, without trusting what its footer promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from governance.evaluation.data.source import (
+    MOST_TEXT_BYTES,
+    PIECE_ROWS,
+    refuse_sizes,
+    too_large,
+    unreadable,
+)
+
+#: The most bytes of one row group, as its columns lie in memory, that are read.
+MOST_GROUP_BYTES = 1 << 30
+_BUFFER = 1 << 20
+
+
+class ParquetSource:
+    """A Parquet file. Raises JobFailed (data_unreadable, data_too_large, no_rows) when it is opened or read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with self._file() as file:
+                self._metadata = file.metadata
+                self._plain = file.schema_arrow
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable("parquet", str(error)) from error
+        self.rows = int(self._metadata.num_rows)
+        refuse_sizes(self.rows, self._metadata.num_columns)
+        self.schema: pa.Schema = self._plain.remove_metadata()
+        self._dictionaries: dict[str, pa.Array] = {}
+
+    def _file(self, text: Sequence[str] = ()) -> pq.ParquetFile:
+        # Buffered, so that of a large row group only the pages at hand are in memory; text as dictionaries, so that
+        # one long value repeated by number is not written out before its size was looked at.
+        return pq.ParquetFile(
+            self._path, read_dictionary=list(text) or None, buffer_size=_BUFFER, pre_buffer=False
+        )
+
+    def pieces(self, columns: Sequence[str], *, start: int = 0) -> Iterator[pa.RecordBatch]:
+        """See `Source.pieces`."""
+        columns = list(columns)
+        first, skip = self._group_of(start)
+        self._refuse_groups(columns, first)
+        text = [name for name in columns if _is_text(self.schema.field(name).type)]
+        kept = [name for name in columns if pa.types.is_dictionary(self.schema.field(name).type)]
+        self._learn_dictionaries(kept)
+        seen = start
+        try:
+            with self._file(text) as file:
+                groups = list(range(first, self._metadata.num_row_groups))
+                for batch in file.iter_batches(PIECE_ROWS, groups, columns, use_threads=False):
+                    if skip >= batch.num_rows:
+                        skip -= batch.num_rows
+                        continue
+                    batch, skip = batch.slice(skip), 0
+                    seen += batch.num_rows
+                    yield self._as_declared(batch, columns)
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable("parquet", str(error)) from error
+        if seen != self.rows:
+            raise unreadable("parquet", f"its footer names {self.rows:,} rows, and {seen:,} are there")
+
+    def _group_of(self, row: int) -> tuple[int, int]:
+        """The row group with this row, and how many of its rows come before."""
+        for number in range(self._metadata.num_row_groups):
+            held = self._metadata.row_group(number).num_rows
+            if row < held:
+                return number, row
+            row -= held
+        return self._metadata.num_row_groups, 0
+
+    def _refuse_groups(self, columns: list[str], first: int) -> None:
+        wanted = set(columns)
+        for number in range(first, self._metadata.num_row_groups):
+            group = self._metadata.row_group(number)
+            chunks = (group.column(place) for place in range(group.num_columns))
+            size = sum(
+                chunk.total_uncompressed_size
+                for chunk in chunks
+                if chunk.path_in_schema.split(".")[0] in wanted
+            )
+            if size > MOST_GROUP_BYTES:
+                raise too_large(
+                    f"holds {size / (1 << 30):.1f} GB in the columns of row group {number + 1}, and at most "
+                    f"{MOST_GROUP_BYTES >> 30} GB of one can be read",
+                    "Write it again with smaller row groups, of 100,000 rows for example.",
+                )
+
+    def _learn_dictionaries(self, columns: list[str]) -> None:
+        """One dictionary a column for the whole file, in order of appearance, whatever its row groups hold."""
+        missing = [name for name in columns if name not in self._dictionaries]
+        if not missing:
+            return
+        try:
+            with self._file() as file:
+                found = {name: _values(self.schema.field(name).type).slice(0, 0) for name in missing}
+                for batch in file.iter_batches(PIECE_ROWS, columns=missing, use_threads=False):
+                    for name in missing:
+                        used = batch.column(name)
+                        met = used.dictionary.take(pc.drop_null(pc.unique(used.indices)))
+                        found[name] = pc.unique(pa.concat_arrays([found[name], met]))
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable("parquet", str(error)) from error
+        self._dictionaries |= found
+
+    def _as_declared(self, batch: pa.RecordBatch, columns: list[str]) -> pa.RecordBatch:
+        """The batch with the file's own types, whatever the reader made of text."""
+        fields = [self.schema.field(name) for name in columns]
+        return pa.RecordBatch.from_arrays(
+            [self._one(batch.column(field.name), field) for field in fields], schema=pa.schema(fields)
+        )
+
+    def _one(self, column: Any, field: pa.Field) -> Any:
+        if not pa.types.is_dictionary(column.type):
+            return column
+        if field.name in self._dictionaries:
+            known = self._dictionaries[field.name]
+            indices = pc.index_in(pc.cast(column, known.type), known).cast(field.type.index_type)
+            return pa.DictionaryArray.from_arrays(indices, known, ordered=field.type.ordered)
+        lengths = pc.binary_length(column.dictionary).take(column.indices)
+        size = pc.sum(lengths).as_py() or 0
+        if size > MOST_TEXT_BYTES:
+            raise too_large(
+                f"holds {size >> 20:,} MB of text in {len(column):,} rows of “{field.name}”, and at most "
+                f"{MOST_TEXT_BYTES >> 20} MB can be read",
+                "Shorten its values.",
+            )
+        return column.cast(field.type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
+
+
+def _values(kind: pa.DictionaryType) -> pa.Array:
+    return pa.array([], type=kind.value_type)
