@@ -21,6 +21,9 @@ from registry.versions.models import Alias, ModelVersion
 BASELINE = "baseline"
 """The alias that declares a version of a model its baseline."""
 
+ROLES = ("champion", "baseline")
+"""What makes another version one to be compared with: being live, or being declared."""
+
 Live = Mapping[tuple[UUID, str], ModelVersion]
 Source = Callable[[Iterable[UUID]], Live]
 _sources: list[Source] = []
@@ -114,8 +117,8 @@ class Rivals:
             rival,
             None,
             why
-            or f"The differences to {rival.words} are not measured yet. Their job runs by itself within minutes; the "
-            "page that compares the two shows it.",
+            or f"The differences to {rival.words} are not measured yet. The page that compares the two shows the job "
+            "that measures them, or starts one.",
         )
 
     def _nobody(self, version: ModelVersion, environment: str) -> str:

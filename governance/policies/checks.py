@@ -18,6 +18,7 @@ from governance.evaluation.measures import catalogue
 from governance.evaluation.suites import SUITES
 from governance.policies.bounds import contradictions, limit_problem
 from governance.policies.clauses import CLAUSES
+from governance.policies.document import OF_GROUPS
 from governance.policies.yaml_lines import Lines
 from governance.policies.yaml_lines import Path as YamlPath
 from registry.versions.flavours import Flavour
@@ -263,7 +264,7 @@ def _known_paths(each: str | None, compare_to: str | None) -> dict[str, frozense
     if each and each.startswith("robustness"):
         return {catalogue.DROP.name: _ORDER}
     if each:
-        return {f"metrics.{name}": _ORDER for name in catalogue.GROUP_METRICS}
+        return {f"metrics.{name}": _ORDER for name in OF_GROUPS[each.partition("[")[0]]}
     if compare_to:
         return {f"comparison.diffs.{name}": _ORDER for name in catalogue.METRICS}
     measured = {f"metrics.{name}": _ORDER for name in catalogue.METRICS}

@@ -22,8 +22,13 @@ from registry.versions.tasks import task_of
 if TYPE_CHECKING:
     from registry.versions.models import ModelVersion
 
-#: What entries of the same form hold one measure of every group: `each` of a rule.
-OF_GROUPS = ("groups", "crossings", "slices")
+#: What entries of one form hold of every group, by `each` of a rule. A crossing is held against that selected most
+#: often (the impact ratio of intersectional categories, New York City Local Law 144).
+OF_GROUPS = {
+    "groups": GROUP_METRICS,
+    "crossings": GROUP_METRICS | {"selection_rate_ratio": FAIRNESS["selection_rate_ratio"]},
+    "slices": GROUP_METRICS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,9 @@ class Rule:
         if self.path in EVIDENCE:
             return EVIDENCE[self.path]
         name = self.path.removeprefix("metrics.").removeprefix("comparison.diffs.")
-        return GROUP_METRICS.get(name) if self.over in OF_GROUPS else METRICS.get(name) or FAIRNESS.get(name)
+        if self.over in OF_GROUPS:
+            return OF_GROUPS[self.over].get(name)
+        return METRICS.get(name) or FAIRNESS.get(name)
 
     @property
     def tasks(self) -> frozenset[Task]:

@@ -12,7 +12,6 @@ from countersign.web.formats import plural, thousands
 from governance.evaluation.measures.catalogue import (
     AGAINST_EACH,
     FAIRNESS_RULES,
-    GROUP_METRICS,
     MIN_POSITIVES,
     MIN_ROWS,
     Task,
@@ -80,8 +79,16 @@ def _of_slices(rule: Rule, results: Mapping[str, Any]) -> Outcome:
         where = ", ".join(f"{words_of(str(one['column']))} {one['value']}" for one in entry["where"])
         groups.append(_measured(rule, _Group(SLICE, where, "", entry["n"], None), entry))
     if not groups:
-        return Outcome.missing("The search found no slice with enough rows to judge.")
+        return _no_worse_slice(results["slices"])
     return _of_many(rule, results, groups)
+
+
+def _no_worse_slice(found: Mapping[str, Any]) -> Outcome:
+    """The search lists only what is worse than the rest; of nothing searched it says nothing."""
+    if scanned := found.get("scanned"):
+        says = f"None of {plural(scanned, 'slice')} searched is worse than the other rows."
+        return Outcome("met", says, {"scanned": scanned})
+    return Outcome.missing("No slice has enough rows to be searched.")
 
 
 def _measured(rule: Rule, group: _Group, entry: Mapping[str, Any]) -> _Group:
@@ -89,7 +96,7 @@ def _measured(rule: Rule, group: _Group, entry: Mapping[str, Any]) -> _Group:
     if not entry["sufficient"]:
         return group
     name = rule.path.removeprefix("metrics.")
-    label = f"{_capital(group.name)}: {GROUP_METRICS[name].label}"
+    label = f"{_capital(group.name)}: {rule.measure.label if rule.measure else name}"
     return _with(group, read(rule, label, entry["metrics"].get(name, {}), rows=entry["n"]))
 
 

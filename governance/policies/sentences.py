@@ -10,8 +10,6 @@ from governance.cards.sections import SECTIONS
 from governance.evaluation.measures.catalogue import (
     AGAINST_EACH,
     EVIDENCE,
-    FAIRNESS_RULES,
-    GROUP_METRICS,
     METRICS,
     MIN_POSITIVES,
     MIN_ROWS,
@@ -106,6 +104,7 @@ def _demand(rule: Rule) -> str:
 
 
 def _of_each(rule: Rule, bound: str, must: str) -> str:
+    label = rule.measure.label if rule.measure else ""
     of = words_of(rule.within) if rule.within else "every sensitive attribute"
     least = f", where the group has at least {plural(rule.min_n, 'row')}" if rule.min_n else ""
     match rule.over:
@@ -116,22 +115,18 @@ def _of_each(rule: Rule, bound: str, must: str) -> str:
                 f"Under {which} of the inputs, the drop in what the suite measures first{bound} {must}{least}"
             )
         case "groups":
-            return f"In every group of {of}, {_group_label(rule)}{bound} {must}{least}"
+            return f"In every group of {of}, {label}{bound} {must}{least}"
         case "crossings":
             of = of if rule.within else "two sensitive attributes"
-            return f"In every crossing of {of}, {_group_label(rule)}{bound} {must}{least}"
+            return f"In every crossing of {of}, {label}{bound} {must}{least}"
         case "slices":
-            return f"In every slice the search found worst, {_group_label(rule)}{bound} {must}{least}"
-    label = inside(FAIRNESS_RULES[rule.path].label)
+            return f"In every slice the search found worst, {label}{bound} {must}{least}"
+    label = inside(label)
     if rule.path == "selection_rate_ratio":
         return f"For {of}, every group's {label} to the group selected most often{bound} {must}{least}"
     if rule.path in AGAINST_EACH:
         return f"For {of}, every group's {label} to all other rows{bound} {must}{least}"
     return f"For {of}, the {label} between groups{bound} {must}{least}"
-
-
-def _group_label(rule: Rule) -> str:
-    return GROUP_METRICS[rule.path.removeprefix("metrics.")].label
 
 
 def words_of(attribute: str) -> str:

@@ -17,6 +17,7 @@ from governance.cards.drawn import absences_by
 from governance.cards.models import CardRevision
 from governance.cards.queries import standing_of_sections
 from governance.cards.sections import SECTIONS
+from governance.comparisons.rivals import ROLES
 from governance.evaluation.measures.catalogue import EVIDENCE
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.suites import SUITES
@@ -107,8 +108,16 @@ def _rule(
         blocks=fails and rule.severity == "block",
         message=outcome.message,
         looked_at=looked_at,
-        link=_page(evaluation, version) if of_evaluation and evaluation else links.version(version),
+        link=_where(version, evaluation if of_evaluation else None, outcome.looked_at),
     )
+
+
+def _where(version: ModelVersion, evaluation: Evaluation | None, looked_at: Mapping[str, Any]) -> str:
+    """The page of what was looked at: of the pair that was compared, of the evidence, else of the version."""
+    for role in ROLES:
+        if isinstance(number := looked_at.get(role), int):
+            return reverse("governance:compare", args=[version.model.name, version.number, number])
+    return _page(evaluation, version) if evaluation else links.version(version)
 
 
 def _look(
