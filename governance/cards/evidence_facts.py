@@ -71,30 +71,46 @@ def _performance(evaluation: Evaluation) -> Drawn:
         MeasuredRow.of(measure, results["metrics"].get(name))
         for name, measure in of_task(METRICS, task).items()
     )
-    return Drawn(source, (_decided_by(results, task, source),), rows)
+    return Drawn(source, _decided_by(results, task, source), rows)
 
 
 def _rows(results: dict[str, Any]) -> str:
     said = thousands(results["n"])
     if "positives" in results:
         return f"{said}, of which {thousands(results['positives'])} positive"
+    if "queries" in results:
+        queries = results["queries"]
+        counting = f"{thousands(queries['measured'])} with a relevant row"
+        return f"{said} in {plural(queries['total'], 'query', 'queries')}, {counting}"
+    if "classes" in results:
+        return f"{said} of {plural(len(results['classes']), 'class', 'classes')}"
     target = results["target"]
     spread = quantity(target["standard_deviation"])
     return f"{said}; the target is {quantity(target['mean'])} on average, standard deviation {spread}"
 
 
-def _decided_by(results: dict[str, Any], task: Task, source: Source) -> Fact:
-    """What turns the model's answer into right or wrong: the threshold, or the tolerance of a regression."""
+def _decided_by(results: dict[str, Any], task: Task, source: Source) -> tuple[Fact, ...]:
+    """What turns the model's answer into right or wrong: the threshold, the tolerance of a regression, the most
+    probable of several classes, a relevance above 0."""
     if task is Task.BINARY:
-        return Fact("Threshold", score(results["threshold"]), source)
+        return (Fact("Threshold", score(results["threshold"]), source),)
+    if task is Task.MULTICLASS:
+        return (Fact("Predicted", "The most probable class.", source),)
+    if task is Task.RANKING:
+        return (Fact("Relevant", f"A {results['dataset']['target']} above 0.", source),)
     tolerance = results["tolerance"]
     said = "" if tolerance is None else quantity(tolerance)
-    return fact("Tolerance", said, source, "The signature declares no tolerance.")
+    return (fact("Tolerance", said, source, "The signature declares no tolerance."),)
 
 
 def _fairness(evaluation: Evaluation) -> Drawn:
     source = source_of(evaluation)
     entries = evaluation.results_document.get("fairness", [])
+    if not entries and evaluation.results_document["dataset"]["sensitive_attributes"]:
+        unmeasured = evaluation.results_document.get("not_measured", ())
+        reasons = [one["why"] for one in unmeasured if one["what"].startswith("Groups by ")]
+        note = " ".join(["No groups were compared.", *reasons])
+        return Drawn(source, (Fact("Compared by", note, source, absence=Absence.NOT_MEASURED),))
     if not entries:
         note = "The dataset declares no sensitive attribute, so no groups were compared."
         return Drawn(source, (Fact("Compared by", note, source, absence=Absence.NONE_DECLARED),))
@@ -103,8 +119,10 @@ def _fairness(evaluation: Evaluation) -> Drawn:
     task = SUITES[evaluation.suite].task
     rules = of_task(FAIRNESS_RULES, task)
     ratio = next(name for name in rules if name in AGAINST_EACH)
+    counted = ("query", "queries") if task is Task.RANKING else ("row", "rows")
+    others = f"all other {counted[1]}"
     for entry in entries:
-        attribute, against = entry["attribute"], entry["reference"] or "all other rows"
+        attribute, against = entry["attribute"], entry["reference"] or others
         for group in entry["groups"]:
             if group["status"] == "measured":
                 row = MeasuredRow.of(
@@ -116,7 +134,7 @@ def _fairness(evaluation: Evaluation) -> Drawn:
                 )
                 rows.append(row)
             elif group["status"] == "insufficient":
-                need = f"{plural(group['n'], 'row')}; {enough_rows(task)} are needed"
+                need = f"{plural(group['n'], *counted)}; {enough_rows(task)} are needed"
                 label = f"{attribute}: {group['group']}"
                 small.append(Fact(label, need, source, absence=Absence.INSUFFICIENT))
         rows += [

@@ -126,6 +126,9 @@ def _operation(version: ModelVersion) -> Drawn:
         facts.append(Fact("Predicts", signature["target"], source))
         facts.append(fact("Tolerance", said, source, "The signature declares no tolerance."))
         return Drawn(source, tuple(facts))
+    if task_of(signature) is not Task.BINARY:
+        said = f"{signature['target']}, {task_of(signature).words}"
+        return Drawn(source, (*facts, Fact("Predicts", said, source)))
     threshold = signature.get("threshold")
     facts.append(
         fact(
@@ -136,6 +139,10 @@ def _operation(version: ModelVersion) -> Drawn:
         )
     )
     facts.append(fact("Positive label", signature.get("positive_label", ""), source, "None is declared."))
+    if costs := signature.get("costs"):
+        wrongly, missed = quantity(costs["false_positive"]), quantity(costs["false_negative"])
+        said = f"a false positive {wrongly}, a false negative {missed}"
+        facts.append(Fact("Costs", said, source))
     return Drawn(source, tuple(facts))
 
 

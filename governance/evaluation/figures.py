@@ -27,7 +27,9 @@ def curve_figures(evaluation: Evaluation, yardstick: Yardstick) -> list[SafeStri
         figures.append(_roc(results, theirs, version, champion))
     if results["curves"]["precision_recall"]:
         figures.append(_precision_recall(results, theirs, version, champion))
-    figures.append(_calibration(results, version))
+    counted = results["curves"]["score_histogram"]
+    both = [a + b for a, b in zip(counted["positive"], counted["negative"], strict=True)]
+    figures.append(calibration_figure(results, both))
     return figures
 
 
@@ -219,15 +221,15 @@ def _precision_recall(
     return charts.figure("Precision and recall", note, drawing, twin)
 
 
-def _calibration(results: Mapping[str, Any], version: str) -> SafeString:
-    points, counted = results["curves"]["calibration"], results["curves"]["score_histogram"]
-    both = [a + b for a, b in zip(counted["positive"], counted["negative"], strict=True)]
+def calibration_figure(results: Mapping[str, Any], histogram: Sequence[int]) -> SafeString:
+    """Observed rate by score; `histogram` counts rows in equal steps of the score."""
+    points, version = results["curves"]["calibration"], f"Version {results['version']['number']}"
     drawing = charts.calibration(
         [
             CalibrationBin(one["mean_score"], one["observed_rate"], one["ci_low"], one["ci_high"], one["n"])
             for one in points
         ],
-        both,
+        histogram,
         desc=f"{version}: observed rate by mean score, in groups of equal count with 95 % intervals.",
     )
     twin = charts.twin(

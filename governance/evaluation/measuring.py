@@ -115,8 +115,15 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _ranking(evaluation: Evaluation, suite: Suite, data: EvaluationData, outcome: Outcome) -> Measured:
+    from governance.evaluation.data.coding import MISSING_GROUP
     from governance.evaluation.measures import measure_ranking
 
+    if data.queries is None or MISSING_GROUP in data.queries.names:
+        raise JobFailed(
+            "queries_missing",
+            f"Rows have no “{evaluation.dataset_version.query_column}”, so nothing says which of them were asked for "
+            "together. Register the data without them.",
+        )
     scores = outcome.scores[:, 0]
     measured = measure_ranking(
         relevance=data.labels,

@@ -11,11 +11,11 @@ from django.urls import reverse
 from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request
 from countersign.web.panels import Panel, register
-from governance.evaluation import regression_tables, tables
+from governance.evaluation import regression_tables, rest_tables, tables
+from governance.evaluation.measures.catalogue import METRICS
 from governance.evaluation.models import Evaluation
 from governance.evaluation.queries import evaluations_of, latest_evidence, newest_evaluation, runs_like
-from governance.evaluation.suites import SUITES
-from governance.evaluation.tables import measure_rows
+from governance.evaluation.tables import measure_rows, task_of_results
 from governance.evaluation.views import WEAK_ISOLATION, address
 from governance.evaluation.yardstick import Yardstick, yardstick_of
 from registry.versions.models import ModelVersion
@@ -23,6 +23,13 @@ from registry.versions.tasks import Task
 
 DRAWING_WIDTH = 150
 GROUPS_SHOWN = 5
+#: The measure groups are shown by.
+OF_GROUPS = {
+    Task.BINARY: "roc_auc",
+    Task.MULTICLASS: "accuracy",
+    Task.REGRESSION: "mean_absolute_error",
+    Task.RANKING: "ndcg_at_10",
+}
 
 
 def tab(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
@@ -58,16 +65,20 @@ def evidence(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:
 
 def _groups(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
     """The groups that come off worst, by the measure that the page of the evidence sorts them by."""
-    regression = SUITES[evaluation.suite].task is Task.REGRESSION
+    task = task_of_results(evaluation.results_document)
+    measure = METRICS[OF_GROUPS[task]]
     rows: Sequence[Any]
-    if regression:
+    if task is Task.REGRESSION:
         rows = regression_tables.group_rows(evaluation, yardstick, width=DRAWING_WIDTH)
-    else:
+    elif task is Task.BINARY:
         rows = tables.group_rows(evaluation, yardstick, width=DRAWING_WIDTH)
+    else:
+        rows = rest_tables.group_rows(evaluation, yardstick, (measure,), width=DRAWING_WIDTH)
     return {
         "groups": rows[:GROUPS_SHOWN],
         "group_count": len(rows),
-        "group_measure": "Mean absolute error" if regression else "ROC AUC",
+        "group_measure": measure.label,
+        "counted": "Queries" if task is Task.RANKING else "Rows",
     }
 
 

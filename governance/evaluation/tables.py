@@ -26,7 +26,7 @@ from governance.evaluation.writing import span, written
 from governance.evaluation.yardstick import Limit, Yardstick
 
 Estimate = Mapping[str, Any]
-#: Measures that depend on the threshold; their label says at which.
+#: Measures of a binary classifier that depend on the threshold; their label says at which.
 AT_THRESHOLD = frozenset(
     {
         *("accuracy", "precision", "recall", "specificity", "false_positive_rate"),
@@ -144,7 +144,7 @@ def _measure_row(
     if yardstick.champion:
         champion = yardstick.champion.results_document["metrics"].get(measure.name, {})
     label = measure.label
-    if measure.name in AT_THRESHOLD:
+    if measure.name in AT_THRESHOLD and "threshold" in results:
         label = f"{label} at {formats.score(results['threshold'], 2)}"
     return MeasureRow(
         name=measure.name,

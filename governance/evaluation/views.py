@@ -19,7 +19,7 @@ from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of
 from countersign.web.render import asks_for_part, redirect_after_post, render_page
-from governance.evaluation import binary_page, regression_page
+from governance.evaluation import binary_page, multiclass_page, ranking_page, regression_page
 from governance.evaluation.access import get_evaluation
 from governance.evaluation.actions import request_evaluation
 from governance.evaluation.forms import EvaluationForm
@@ -47,7 +47,9 @@ WEAK_ISOLATION = 2
 PART = "evaluation-progress"
 BESIDE_MEASURES: dict[Task, Callable[[Evaluation, Yardstick], dict[str, Any]]] = {
     Task.BINARY: binary_page.context,
+    Task.MULTICLASS: multiclass_page.context,
     Task.REGRESSION: regression_page.context,
+    Task.RANKING: ranking_page.context,
 }
 """What the page of evidence shows beside the measures, by task."""
 
@@ -166,7 +168,7 @@ def _evidence(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "results": results,
         "yardstick": yardstick,
-        "regression": task is Task.REGRESSION,
+        "task": task.value,
         "measures": measure_rows(evaluation, yardstick),
         "small_group": f"A group counts from {enough_rows(task)}.",
         "unmet": unmet,

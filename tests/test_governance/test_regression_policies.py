@@ -226,7 +226,7 @@ def test_a_card_draws_errors_in_the_targets_unit(world: kit.World) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"task": "ranking"}, "task is one of: binary, regression."),
+        ({"task": "ranking"}, "task is one of: binary, multiclass, regression, ranking."),
         ({"task": "binary"}, "add task: regression"),
         ({"task": None}, "add task: regression"),
         ({"threshold": 0.5}, "neither positive_label nor threshold"),
