@@ -47,6 +47,7 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
         predict,
         scan,
     )
+    from governance.evaluation.scrutiny import scrutinise
 
     version, data_version = evaluation.version, evaluation.dataset_version
     features = [feature["name"] for feature in version.signature.get("features", [])]
@@ -105,28 +106,32 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
                     types={one["name"]: one["type"] for one in version.signature["features"]},
                     tick=lambda _: context.check(),
                 )
-            context.step(
-                "Predicting in the sandbox", f"{data.rows:,} rows, level {isolation.level}", progress=0.3
-            )
-            outcome = predict(
-                artifact=path,
-                flavour=flavour,
-                batches=data.batches(suite.batch_rows),
-                rows=data.rows,
-                limits=limits,
-                isolation=isolation,
-                trusted_types=TRUSTED_SKOPS_TYPES,
-                task=suite.task,
-                cancelled=context.cancelled,
-            )
+                context.step(
+                    "Predicting in the sandbox", f"{data.rows:,} rows, level {isolation.level}", progress=0.3
+                )
+                outcome = predict(
+                    artifact=path,
+                    flavour=flavour,
+                    batches=data.batches(suite.batch_rows),
+                    rows=data.rows,
+                    limits=limits,
+                    isolation=isolation,
+                    trusted_types=TRUSTED_SKOPS_TYPES,
+                    task=suite.task,
+                    cancelled=context.cancelled,
+                )
+                context.step("Measuring", f"{data.rows:,} rows", progress=0.7)
+                measured, scores = measure(evaluation, suite, data, outcome)
+                context.progress(0.85, "Looking for slices, leaks and defects")
+                scrutiny = scrutinise(context, evaluation, suite, data, measured, scores)
     except EvaluationFailed as failure:
         context.check()
         message = f"{failure.message}{suspect}"
         raise JobFailed(
             failure.code, message, said=failure.said, circumstances=failure.circumstances
         ) from failure
-    context.step("Measuring", f"{data.rows:,} rows", progress=0.7)
-    measured, scores = measure(evaluation, suite, data, outcome)
+    measured |= scrutiny.results
+    measured["not_measured"] = [*measured.get("not_measured", []), *scrutiny.not_measured]
     context.step("Writing the evidence", progress=0.95)
     kept = _received(scores)
     circumstances = circumstances_of(evaluation, isolation, limits, outcome, data, started)

@@ -57,24 +57,19 @@ def overlap_by_content(evaluation: Hashes, training: Hashes, *, seed: int) -> di
     return found
 
 
-def overlap(
-    *, keys: tuple[Hashes, Hashes] | None, content: tuple[Hashes, Hashes], seed: int
-) -> dict[str, Any]:
-    """Shared rows by key where both datasets declare one (`keys`), else by content; evaluation first, training
-    second.
+def settled(by_key: dict[str, Any] | None, by_content: dict[str, Any]) -> dict[str, Any]:
+    """Shared rows by key where both datasets declare one, else by content.
 
     Keys can be given anew, so the content is asked as well: where it surely shares more rows than the keys admit, it
     counts, and `by_key` holds what the keys said.
     """
-    by_content = overlap_by_content(*content, seed=seed)
-    if keys is None:
+    if by_key is None:
         return by_content
-    by_key = overlap_by_key(*keys)
-    if "inconclusive" not in by_content:
-        surely = by_content["row_overlap"]["ci_low"]
-        admitted = by_key["row_overlap"]["value"]
-        if surely is not None and admitted is not None and surely > admitted:
-            return {**by_content, "by_key": by_key}
+    surely = by_content["row_overlap"]["ci_low"]
+    admitted = by_key["row_overlap"]["value"]
+    told = "inconclusive" not in by_content and surely is not None and admitted is not None
+    if told and surely > admitted:
+        return {**by_content, "by_key": by_key}
     return {**by_key, "by_content": by_content}
 
 

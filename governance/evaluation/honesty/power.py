@@ -17,7 +17,7 @@ METHOD = "standard error of the interval, 80 % power at 5 %"
 #: The headline measure of each task first, then what else the power is told of.
 MEASURES: dict[Task, tuple[str, ...]] = {
     Task.BINARY: ("roc_auc", "accuracy"),
-    Task.MULTICLASS: ("accuracy",),
+    Task.MULTICLASS: ("macro_f1", "accuracy"),
     Task.REGRESSION: ("r_squared", "mean_absolute_error"),
     Task.RANKING: ("ndcg_at_10",),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +51,13 @@ class Finding:
             "sentence": self.sentence,
             "count": self.count,
         }
+
+
+class Period(NamedTuple):
+    """The first and the last value of the time column, as the file holds them."""
+
+    first: Any
+    last: Any
 
 
 @dataclass(slots=True)
@@ -113,34 +120,31 @@ def _count(column: _Column, array: pa.Array) -> None:
 def data_quality(
     profile: Profile,
     *,
-    features: Sequence[Mapping[str, Any]],
+    features: Sequence[str],
     labels: NDArray[Any],
     task: Task,
     content: Hashes,
-    keys: Hashes | None = None,
-    keys_missing: int = 0,
     row_key: str = "",
     groups: Iterable[Mapping[str, Any]] = (),
     training: Profile | None = None,
-    period: tuple[str, str] | None = None,
-    training_period: tuple[str, str] | None = None,
+    period: Period | None = None,
+    training_period: Period | None = None,
 ) -> dict[str, Any]:
     """The findings, worst first, and how many of them block.
 
-    `profile` is of the columns the evaluation reads; `features` are the signature's, with `name` and, where it
-    declares one, `type`. `content` is a hash of the features a row, `keys` of the row key. `labels` are 0 and 1,
+    `profile` is of the columns the evaluation reads. `content` is a hash of the features a row, `labels` are 0 and 1,
     positions of classes, or numbers. `groups` are entries as in the results. With `training` words never trained on
-    are found, with the periods (first and last time, as text that sorts) data older than what was trained on. How
-    old data are is told by `period` and not counted in days: evidence must not change with the date.
+    are found, with the periods data older than what was trained on. How old data are is told by `period` and not
+    counted in days: evidence must not change with the date. Repeated row keys, other types and gaps in the labels
+    are refused before anything is measured.
     """
-    names = [feature["name"] for feature in features]
     findings = [
         *_of_rows(profile.rows, labels, task),
-        *_of_keys(keys, keys_missing, row_key),
+        *_of_key(row_key),
         *_of_columns(profile, features),
         *_of_repetition(content, labels, task),
         *_of_groups(groups, task),
-        *_of_training(profile, training, names),
+        *_of_training(profile, training, features),
         *_of_time(period, training_period),
     ]
     findings.sort(key=lambda one: (_ORDER[one.severity], one.code, one.column))
@@ -160,7 +164,7 @@ def data_quality(
         ],
     }
     if period is not None:
-        result["period"] = {"first": period[0], "last": period[1]}
+        result["period"] = {"first": str(period.first), "last": str(period.last)}
     rounded: dict[str, Any] = plain(result)
     return rounded
 
@@ -186,31 +190,18 @@ def _of_rows(rows: int, labels: NDArray[Any], task: Task) -> Iterable[Finding]:
             yield Finding("small_classes", "warning", "", sentence, small)
 
 
-def _of_keys(keys: Hashes | None, missing: int, row_key: str) -> Iterable[Finding]:
-    if keys is None:
-        sentence = "The dataset declares no row key, so rows cannot be told apart by name."
+def _of_key(row_key: str) -> Iterable[Finding]:
+    if not row_key:
+        sentence = "The dataset declares no row key, so a row cannot be known again by name."
         yield Finding("no_row_key", "note", "", sentence, 0)
-        return
-    twice = len(keys) - len(np.unique(keys)) - max(missing - 1, 0)
-    if twice > 0:
-        sentence = f"{_rows(twice)} {'repeats' if twice == 1 else 'repeat'} the row key of another row."
-        yield Finding("duplicate_row_keys", "blocker", row_key, sentence, twice)
-    if missing:
-        sentence = f"{_rows(missing)} {_has(missing)} no row key."
-        yield Finding("missing_row_keys", "blocker", row_key, sentence, missing)
 
 
-def _of_columns(profile: Profile, features: Sequence[Mapping[str, Any]]) -> Iterable[Finding]:
-    for feature in features:
-        name = feature["name"]
+def _of_columns(profile: Profile, features: Sequence[str]) -> Iterable[Finding]:
+    for name in features:
         column = profile.columns.get(name)
         if column is None:
             continue
         share = profile.missing_share(name)
-        declared = str(feature.get("type") or "")
-        if declared and (one := _family(declared)) and (other := _family(column.type)) and one != other:
-            sentence = f"The signature declares {declared}, the data hold {column.type}."
-            yield Finding("type_differs", "blocker", name, sentence, profile.rows)
         if share == 1:
             yield Finding("empty_column", "blocker", name, "No row has a value.", column.missing)
             continue
@@ -278,28 +269,15 @@ def _of_training(profile: Profile, training: Profile | None, features: Sequence[
             yield Finding("unseen_categories", severity, name, sentence, count)
 
 
-def _of_time(ours: tuple[str, str] | None, trained: tuple[str, str] | None) -> Iterable[Finding]:
-    if ours is None or trained is None or ours[0] > trained[1]:
+def _of_time(ours: Period | None, trained: Period | None) -> Iterable[Finding]:
+    if ours is None or trained is None or type(ours.first) is not type(trained.last):
         return
-    sentence = (
-        f"These rows begin at {ours[0]}, the training data end at {trained[1]}: the model may have learnt from what "
-        "came later."
-    )
-    yield Finding("overlaps_training_in_time", "warning", "", sentence, 0)
-
-
-def _family(kind: str) -> str:
-    """What a type is to a model, as far as its name tells; empty where it does not."""
-    name = kind.lower()
-    for family, beginnings in (
-        ("number", ("int", "uint", "float", "double", "long", "halffloat", "decimal", "number")),
-        ("text", ("string", "str", "large_string", "object", "category", "text", "dictionary")),
-        ("truth", ("bool",)),
-        ("time", ("date", "timestamp", "time", "duration")),
-    ):
-        if name.startswith(beginnings):
-            return family
-    return ""
+    if ours.first <= trained.last:
+        sentence = (
+            f"These rows begin at {ours.first}, the training data end at {trained.last}: the model may have learnt "
+            "from what came later."
+        )
+        yield Finding("overlaps_training_in_time", "warning", "", sentence, 0)
 
 
 def _rows(count: int) -> str:

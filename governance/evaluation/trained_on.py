@@ -1,0 +1,163 @@
+"""What the named training data say of an evaluation's: rows they share, words they lack, when they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from countersign.blobs.store import local_path
+from countersign.jobs.handlers import JobContext, JobFailed
+from governance.evaluation.data import EvaluationData
+from governance.evaluation.data.csv_source import CsvSource
+from governance.evaluation.data.keys import hashed
+from governance.evaluation.data.kinds import kind_of
+from governance.evaluation.data.parquet_source import ParquetSource
+from governance.evaluation.data.source import Source
+from governance.evaluation.honesty.hashing import Hashes, row_hashes
+from governance.evaluation.honesty.quality import Period, Profile
+from registry.datasets.models import DatasetVersion
+from registry.versions.models import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The training data that are kept here. `content` hashes each row over `compared`, the columns that the
+    evaluation data hold as well; `keys` its row key, None where not every dataset declares one; `words` profiles the
+    features that hold text; `datasets` names them."""
+
+    compared: tuple[str, ...]
+    content: Hashes
+    keys: Hashes | None
+    words: Profile
+    period: Period | None
+    datasets: list[str]
+
+
+def trained_on(
+    context: JobContext, version: ModelVersion, evaluated: DatasetVersion, data: EvaluationData
+) -> tuple[Trained | None, list[str]]:
+    """The training data a version names, read as a stream: eight bytes a row, or sixteen with keys, are held; and why
+    others are left out, a sentence each."""
+    used = version.inputs.filter(context="training").select_related("dataset_version__dataset")
+    named = [
+        one.dataset_version
+        for one in used.order_by("dataset_version__dataset__name", "dataset_version__number")
+    ]
+    if not named:
+        return None, ["The version names no training data."]
+    why = [f"{one} is kept elsewhere, so its rows cannot be compared." for one in named if one.blob is None]
+    here = [one for one in named if one.blob is not None]
+    schemas = {}
+    for one in here:
+        try:
+            with _opened(context, one) as source:
+                schemas[one] = source.schema
+        except JobFailed as damaged:
+            why.append(f"{one} cannot be read: {damaged.message}")
+    fitting = []
+    for one, schema in schemas.items():
+        absent = [name for name in data.features if not _same(name, schema, data.source.schema)]
+        if absent:
+            listed = ", ".join(f"“{name}”" for name in absent[:3]) + (" …" if len(absent) > 3 else "")
+            why.append(f"{one} lacks the model's features {listed}, or holds another kind of value in them.")
+        else:
+            fitting.append(one)
+    if not fitting:
+        return None, why
+    compared = _compared(evaluated, fitting, [schemas[one] for one in fitting], data)
+    return _read(context, fitting, compared, data), why
+
+
+def _compared(
+    evaluated: DatasetVersion,
+    others: Sequence[DatasetVersion],
+    schemas: Sequence[pa.Schema],
+    data: EvaluationData,
+) -> tuple[str, ...]:
+    """The columns that all of them hold, but for names and times, which a copied row may carry anew."""
+    aside = {name for one in (evaluated, *others) for name in (one.row_key, one.time_column)} - set(
+        data.features
+    )
+    ours = data.source.schema
+    return tuple(
+        name
+        for name in sorted(ours.names)
+        if name not in aside
+        and not pa.types.is_nested(ours.field(name).type)
+        and all(_same(name, schema, ours) for schema in schemas)
+    )
+
+
+def _same(name: str, one: pa.Schema, other: pa.Schema) -> bool:
+    """Whether both hold the column once, with the same kind of value."""
+    if one.names.count(name) != 1 or other.names.count(name) != 1:
+        return False
+    kinds = kind_of(one.field(name).type), kind_of(other.field(name).type)
+    return kinds[0] == kinds[1] or "" in kinds
+
+
+@contextmanager
+def _opened(context: JobContext, version: DatasetVersion) -> Iterator[Source]:
+    if version.blob is None:
+        raise JobFailed("data_elsewhere", f"{version} is kept elsewhere.")
+    with local_path(version.blob) as path:
+        if version.format == "csv":
+            yield CsvSource(path, lambda _: context.check())
+        else:
+            yield ParquetSource(path)
+
+
+def _read(
+    context: JobContext, versions: Sequence[DatasetVersion], compared: tuple[str, ...], data: EvaluationData
+) -> Trained:
+    text = [name for name in data.features if kind_of(data.source.schema.field(name).type) == "text"]
+    keyed = all(version.row_key for version in versions)
+    content: list[Hashes] = []
+    keys: list[Hashes] = []
+    words = Profile()
+    periods: list[Period | None] = []
+    for version in versions:
+        aside = [name for name in (version.row_key if keyed else "", version.time_column) if name]
+        period: Period | None = None
+        with _opened(context, version) as source:
+            for piece in source.pieces(list(dict.fromkeys([*compared, *aside]))):
+                context.check()
+                content.append(row_hashes(piece, compared))
+                if text:
+                    words.add(piece.select(text))
+                if keyed:
+                    keys.append(hashed(piece.column(version.row_key)))
+                if version.time_column:
+                    period = widened(period, piece.column(version.time_column))
+        periods.append(period)
+    known = [period for period in periods if period is not None]
+    return Trained(
+        compared=compared,
+        content=np.concatenate(content),
+        keys=np.concatenate(keys) if keyed else None,
+        words=words,
+        period=_widest(known) if len(known) == len(periods) else None,
+        datasets=[str(version) for version in versions],
+    )
+
+
+def widened(period: Period | None, column: pa.Array) -> Period | None:
+    """The period with the times of one more piece; one of other values than numbers, times and text is none."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    ends = pc.min_max(column)
+    first, last = ends["min"].as_py(), ends["max"].as_py()
+    if first is None:
+        return period
+    return Period(first, last) if period is None else _widest([period, Period(first, last)])
+
+
+def _widest(periods: Sequence[Period]) -> Period | None:
+    if len({type(end) for period in periods for end in period}) != 1:
+        return None
+    return Period(min(period.first for period in periods), max(period.last for period in periods))
