@@ -99,15 +99,12 @@ def why_not_paired(evaluation: Evaluation, against: Evaluation) -> str:
     if reason := why_not_beside(evaluation, against):
         return reason
     here, there = evaluation.version, against.version
-    ours, theirs = evaluation.results_document, against.results_document
-    mine, other = ours.get("threshold"), theirs.get("threshold")
-    if mine != other:
+    mine, theirs = (one.results_document.get("threshold") for one in (evaluation, against))
+    if mine != theirs:
         return (
-            f"Not the same threshold: {here} declares {mine}, {there} {other}. Upload one of them again with "
+            f"Not the same threshold: {here} declares {mine}, {there} {theirs}. Upload one of them again with "
             "the other's threshold."
         )
-    if ours.get("classes") != theirs.get("classes"):
-        return f"Not the same classes: {here} and {there} give scores for other classes, so rows cannot be paired."
     for one in (evaluation, against):
         if one.scores_id is None:
             return (

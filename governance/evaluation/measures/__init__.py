@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from governance.evaluation.measures.comparison import compare_paired
     from governance.evaluation.measures.estimate import Estimate
     from governance.evaluation.measures.multiclass import measure_multiclass
+    from governance.evaluation.measures.multiclass_comparison import compare_paired_classes
+    from governance.evaluation.measures.ranking_comparison import compare_paired_ranking
     from governance.evaluation.measures.ranking_task import measure_ranking
     from governance.evaluation.measures.regression import measure_regression
     from governance.evaluation.measures.regression_comparison import compare_paired_regression
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Estimate",
     "compare_paired",
+    "compare_paired_classes",
+    "compare_paired_ranking",
     "compare_paired_regression",
     "measure_binary",
     "measure_multiclass",
@@ -29,6 +33,8 @@ __all__ = [
 _HOMES = {
     "Estimate": "estimate",
     "compare_paired": "comparison",
+    "compare_paired_classes": "multiclass_comparison",
+    "compare_paired_ranking": "ranking_comparison",
     "compare_paired_regression": "regression_comparison",
     "measure_binary": "binary",
     "measure_multiclass": "multiclass",

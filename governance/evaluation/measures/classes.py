@@ -86,7 +86,7 @@ def matthews(table: FloatArray) -> FloatArray:
     return _ratio(covariance, np.sqrt(np.maximum(spread, 0)))
 
 
-def _summaries(table: FloatArray, present: IntArray) -> dict[str, FloatArray]:
+def summaries(table: FloatArray, present: IntArray) -> dict[str, FloatArray]:
     """Each measure of the tables. Weighted averages weigh a class by its rows, as in scikit-learn."""
     support = table.sum(axis=-1)[..., present]
     weights = support / support.sum(axis=-1, keepdims=True)
@@ -108,11 +108,11 @@ def measures(
     """The measures of the whole table, and F1 of each class, from one matrix of draws."""
     n = int(counts.sum())
     present = np.flatnonzero(counts.sum(axis=1))
-    values = _summaries(counts.astype(np.float64), present)
+    values = summaries(counts.astype(np.float64), present)
     blocks: list[dict[str, FloatArray]] = []
     of_classes: list[FloatArray] = []
     for tables in draw_tables(counts, rng, draws):
-        blocks.append(_summaries(tables, present))
+        blocks.append(summaries(tables, present))
         of_classes.append(f1s(tables))
     never = _never_predicted(counts, present, names)
     found = {}

@@ -1,22 +1,21 @@
 """A version against the champion on the same rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm
 
 from governance.evaluation.measures import calibration, ranking, table
-from governance.evaluation.measures.estimate import (
-    NO_SPREAD,
-    TAILS,
-    FloatArray,
-    IntArray,
-    Z,
-    centred,
-    plain,
-    stream,
+from governance.evaluation.measures.differences import (
+    difference,
+    drawn_difference,
+    mcnemar,
+    mean_difference,
+    undefined_difference,
 )
+from governance.evaluation.measures.estimate import FloatArray, IntArray, centred, plain, stream
+from governance.evaluation.measures.groups_comparison import area_difference, binary_groups, why_no_order
 from governance.evaluation.measures.rows import checked_labels, checked_scores, checked_settings
 
 
@@ -28,6 +27,8 @@ def compare_paired(
     threshold: float,
     seed: int,
     draws: int = 2000,
+    groups: Mapping[str, Any] | None = None,
+    favourable_is_positive: bool = True,
 ) -> dict[str, Any]:
     """The difference, `scores` minus `champion_scores`, in each measure, from the same labelled rows.
 
@@ -35,8 +36,9 @@ def compare_paired(
     rows by what either predicted, each with how many of them were positive) and `diffs`: for each measure `value`,
     the ends of its 95 % interval `diff_ci_low` and `diff_ci_high`, the two-sided `p` against no difference, `method`
     and `n`. Below 0 is better for measures of which lower is better. A difference is None with an `undefined`
-    sentence when either side is. Independent of the order of the rows, as `measure_binary`; raises ValueError
-    likewise.
+    sentence when either side is. `groups` has the differences of the groups of each attribute given (a string, or
+    `Coded`, for each row), as `binary_groups` makes them. Independent of the order of the rows, as `measure_binary`;
+    raises ValueError likewise.
     """
     checked_settings(threshold=threshold, seed=seed, draws=draws)
     truth = checked_labels(labels)
@@ -48,7 +50,7 @@ def compare_paired(
     cells = _joint_cells(truth, ours >= threshold, theirs >= threshold)
     only_ours = int(cells[1, 1, 0] + cells[0, 0, 1])
     only_theirs = int(cells[1, 0, 1] + cells[0, 1, 0])
-    area = _area(truth, ours, theirs)
+    area = area_difference(truth, ours, theirs)
     diffs = {
         "roc_auc": area,
         "gini": _doubled(area),
@@ -69,53 +71,18 @@ def compare_paired(
         "discordant": {"only_this_right": only_ours, "only_champion_right": only_theirs},
         "answers": _answers(cells),
         "diffs": diffs,
+        "groups": binary_groups(
+            truth,
+            ours,
+            theirs,
+            groups=groups or {},
+            order=order,
+            threshold=threshold,
+            favourable_is_positive=favourable_is_positive,
+        ),
     }
     rounded: dict[str, Any] = plain(result)
     return rounded
-
-
-def mcnemar(only_first_right: int, only_second_right: int) -> float:
-    """The exact two-sided p that two classifiers err equally often (McNemar 1947, binomial form).
-
-    1 when they never disagree in being right.
-    """
-    disagreements = only_first_right + only_second_right
-    return float(binomtest(only_first_right, disagreements).pvalue) if disagreements else 1.0
-
-
-def _difference(
-    value: float, low: float | None, high: float | None, p: float | None, method: str, n: int
-) -> dict[str, Any]:
-    return {
-        "value": value,
-        "diff_ci_low": low,
-        "diff_ci_high": high,
-        "p": p,
-        "method": method,
-        "n": n,
-    }
-
-
-def undefined_difference(reason: str, method: str, n: int) -> dict[str, Any]:
-    """A difference that could not be made, with the sentence that says why."""
-    empty = {"value": None, "diff_ci_low": None, "diff_ci_high": None, "p": None}
-    return {**empty, "method": method, "n": n, "undefined": reason}
-
-
-def _no_order(labels: IntArray, ours: FloatArray, theirs: FloatArray) -> str | None:
-    """Why a difference in ranking is not defined, or None when it is."""
-    for whose, scores in (("This version", ours), ("The champion", theirs)):
-        reason = ranking.no_order(labels, scores)
-        if reason:
-            return reason if reason == ranking.ONE_CLASS else f"{whose} gives every row the same score."
-    return None
-
-
-def _area(labels: IntArray, ours: FloatArray, theirs: FloatArray) -> dict[str, Any]:
-    reason = _no_order(labels, ours, theirs)
-    if reason:
-        return undefined_difference(reason, "paired DeLong", len(labels))
-    return _difference(*ranking.auc_difference(labels, ours, theirs), "paired DeLong", len(labels))
 
 
 def _doubled(area: dict[str, Any]) -> dict[str, Any]:
@@ -124,37 +91,12 @@ def _doubled(area: dict[str, Any]) -> dict[str, Any]:
     return {**area, **{key: None if area[key] is None else 2 * area[key] for key in ends}}
 
 
-def mean_difference(differences: FloatArray) -> dict[str, Any]:
-    """The mean paired difference with its normal interval and test.
-
-    Where all rows differ by the same amount there is no spread: none at all is a certain 0, any other
-    amount has no interval.
-    """
-    n, value, method = len(differences), float(differences.mean()), "paired normal approximation"
-    if np.ptp(differences) <= NO_SPREAD:
-        if abs(value) <= NO_SPREAD:
-            return _difference(0.0, 0.0, 0.0, 1.0, method, n)
-        return _difference(value, None, None, None, method, n)
-    error = float(differences.std(ddof=1)) / n**0.5
-    p = float(2 * norm.sf(abs(value) / error))
-    return _difference(value, value - Z * error, value + Z * error, p, method, n)
-
-
-def _from_draws(value: float, drawn: FloatArray, method: str, n: int) -> dict[str, Any]:
-    """Percentile interval and p of drawn differences; p is no smaller than 2 / (draws + 1)."""
-    low, high = np.quantile(drawn, TAILS)
-    tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    p = min(2 * (tail + 1) / (len(drawn) + 1), 1.0)
-    return _difference(value, min(float(low), value), max(float(high), value), p, method, n)
-
-
 def _average_precision(
     labels: IntArray, ours: FloatArray, theirs: FloatArray, rng: np.random.Generator, draws: int
 ) -> dict[str, Any]:
     """Both models' average precision on the same resampled rows."""
     n = len(labels)
-    reason = _no_order(labels, ours, theirs)
-    if reason:
+    if reason := why_no_order(labels, ours, theirs):
         return undefined_difference(reason, "paired bootstrap", n)
     first, second = ranking.Ranking(labels, ours), ranking.Ranking(labels, theirs)
     once = np.ones(n, dtype=np.int64)
@@ -167,8 +109,8 @@ def _average_precision(
     )
     kept = drawn[~np.isnan(drawn)]
     if len(kept) < (1 - ranking.MAX_EMPTY_DRAWS) * draws:
-        return _difference(value, None, None, None, "paired bootstrap: no interval, too few positives", n)
-    return _from_draws(value, centred(value, kept), "paired bootstrap", n)
+        return difference(value, None, None, None, "paired bootstrap: no interval, too few positives", n)
+    return drawn_difference(value, centred(value, kept), "paired bootstrap", n)
 
 
 def _joint_cells(labels: IntArray, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> IntArray:
@@ -212,5 +154,5 @@ def table_measures(cells: IntArray, rng: np.random.Generator, draws: int) -> dic
             diffs[name] = undefined_difference(f"{whose}: {measure.when_undefined}", table.METHOD, n)
         else:
             drawn = measure.of(our_draws) - measure.of(their_draws)
-            diffs[name] = _from_draws(value, drawn, table.METHOD, n)
+            diffs[name] = drawn_difference(value, drawn, table.METHOD, n)
     return diffs

@@ -118,7 +118,7 @@ def averages(values: dict[str, FloatArray], rng: np.random.Generator, draws: int
         half = Z * table.std(axis=1, ddof=1) / n**0.5
         ends = np.stack([np.maximum(means - half, 0), np.minimum(means + half, 1)])
     else:
-        ends = np.quantile(_resampled(table, rng, draws), TAILS, axis=0)
+        ends = np.quantile(resampled_means(table, rng, draws), TAILS, axis=0)
     found = {}
     for at, name in enumerate(names):
         if np.ptp(table[at]) <= NO_SPREAD:
@@ -129,7 +129,7 @@ def averages(values: dict[str, FloatArray], rng: np.random.Generator, draws: int
     return found
 
 
-def _resampled(table: FloatArray, rng: np.random.Generator, draws: int) -> FloatArray:
+def resampled_means(table: FloatArray, rng: np.random.Generator, draws: int) -> FloatArray:
     """The means of each measure (columns) in each resample of queries (rows)."""
     n = table.shape[1]
     at_once = max(1, BLOCK // n)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from governance.evaluation.measures.comparison import mcnemar, mean_difference, undefined_difference
-from governance.evaluation.measures.estimate import TAILS, FloatArray, centred, plain, stream
+from governance.evaluation.measures.differences import (
+    drawn_difference,
+    mean_difference,
+    share_difference,
+    undefined_difference,
+)
+from governance.evaluation.measures.estimate import FloatArray, centred, plain, stream
+from governance.evaluation.measures.groups_comparison import regression_groups
 from governance.evaluation.measures.ranking import resample
 from governance.evaluation.measures.rows import checked_numbers, checked_seed
 
@@ -23,6 +30,7 @@ def compare_paired_regression(
     tolerance: float | None,
     seed: int,
     draws: int = 2000,
+    groups: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The difference, `predicted` minus `champion_predicted`, in each measure, from the same rows.
 
@@ -47,11 +55,10 @@ def compare_paired_regression(
     if tolerance is not None:
         close, champion_close = np.abs(our_errors) <= tolerance, np.abs(their_errors) <= tolerance
         only_ours, only_theirs = int((close & ~champion_close).sum()), int((champion_close & ~close).sum())
-        diffs["share_within_tolerance"] = mean_difference(close.astype(np.float64) - champion_close)
-        diffs["share_within_tolerance"]["p"] = mcnemar(only_ours, only_theirs)
-        diffs["share_within_tolerance"]["method"] += ", p by McNemar's exact test"
+        diffs["share_within_tolerance"] = share_difference(close, champion_close)
         result["discordant"] = {"only_this_right": only_ours, "only_champion_right": only_theirs}
-    rounded: dict[str, Any] = plain({**result, "diffs": diffs})
+    found = regression_groups(our_errors, their_errors, groups=groups or {}, order=order)
+    rounded: dict[str, Any] = plain({**result, "diffs": diffs, "groups": found})
     return rounded
 
 
@@ -76,15 +83,5 @@ def _drawn(
         if np.isnan(value) or not len(column_draws):
             found[name] = undefined_difference("The target is the same in every row.", BOOTSTRAP, n)
             continue
-        moved = centred(value, column_draws)
-        low, high = (float(end) for end in np.quantile(moved, TAILS))
-        tail = min(int((moved <= 0).sum()), int((moved >= 0).sum()))
-        found[name] = {
-            "value": value,
-            "diff_ci_low": min(low, value),
-            "diff_ci_high": max(high, value),
-            "p": min(2 * (tail + 1) / (len(moved) + 1), 1.0),
-            "method": BOOTSTRAP,
-            "n": n,
-        }
+        found[name] = drawn_difference(value, centred(value, column_draws), BOOTSTRAP, n)
     return found

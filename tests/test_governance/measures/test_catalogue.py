@@ -23,7 +23,8 @@ def test_reading_the_catalogue_loads_no_numerical_library() -> None:
 
 def test_the_package_offers_the_engine_and_nothing_else() -> None:
     assert {name: callable(getattr(measures, name)) for name in measures.__all__} == {
-        "Estimate": True, "compare_paired": True, "compare_paired_regression": True,
+        "Estimate": True, "compare_paired": True, "compare_paired_classes": True,
+        "compare_paired_ranking": True, "compare_paired_regression": True,
         "measure_binary": True, "measure_multiclass": True, "measure_ranking": True, "measure_regression": True,
     }  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'measure_everything'"):
