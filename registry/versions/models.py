@@ -45,8 +45,8 @@ class RegisteredModel(Recorded):
 class ModelVersion(Recorded):
     """One immutable candidate. `digest` is the SHA-256 of its manifest's canonical bytes.
 
-    `signature` is {"features": [{"name", "type"}], "target", "positive_label", "threshold"}, of a model that
-    predicts a number with {"task": "regression", "tolerance"} as well."""
+    `signature` is {"features": [{"name", "type"}], "target", "positive_label", "threshold"}, with "costs" where
+    errors have a price; of another task with "task" as well, of a regression with "tolerance"."""
 
     ledger_type: ClassVar[str] = "registry.model_version"
     model = models.ForeignKey(RegisteredModel, on_delete=models.RESTRICT, related_name="versions")

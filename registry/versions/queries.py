@@ -58,11 +58,13 @@ def manifest_document(version: ModelVersion) -> dict[str, Any]:
 
 
 def signature_document(version: ModelVersion) -> dict[str, Any]:
-    """The signature as its digest counts it: threshold and tolerance are text as Python writes them."""
+    """The signature as its digest counts it: threshold, tolerance and costs are text as Python writes them."""
     signature = dict(version.signature)
     for name in ("threshold", "tolerance"):
         if signature.get(name) is not None:
             signature[name] = repr(float(signature[name]))
+    if "costs" in signature:
+        signature["costs"] = {kind: repr(float(price)) for kind, price in signature["costs"].items()}
     return signature
 
 

@@ -226,7 +226,7 @@ def test_a_card_draws_errors_in_the_targets_unit(world: kit.World) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"task": "ranking"}, "task is one of: binary, multiclass, regression, ranking."),
+        ({"task": "clustering"}, "task is one of: binary, multiclass, regression, ranking."),
         ({"task": "binary"}, "add task: regression"),
         ({"task": None}, "add task: regression"),
         ({"threshold": 0.5}, "neither positive_label nor threshold"),
@@ -235,6 +235,19 @@ def test_a_card_draws_errors_in_the_targets_unit(world: kit.World) -> None:
         ({"tolerance": 0}, "tolerance is a number above 0"),
         ({"tolerance": True}, "tolerance is a number above 0"),
         ({"tolerance": float("nan")}, "tolerance is a number above 0"),
+        ({"task": "ranking"}, "tolerance is for a model that predicts a number"),
+        ({"task": "multiclass", "tolerance": None, "threshold": 0.5}, "neither positive_label nor threshold"),
+        ({"task": "ranking", "tolerance": None, "target": ""}, "names its target, the column that says how"),
+        ({"costs": {"false_positive": 1, "false_negative": 2}}, "costs are for a binary classifier"),
+        ({"task": "binary", "tolerance": None, "costs": {"false_positive": 1}}, "costs is an object with"),
+        (
+            {"task": "binary", "tolerance": None, "costs": {"false_positive": 0, "false_negative": 0}},
+            "not both 0",
+        ),
+        (
+            {"task": "binary", "tolerance": None, "costs": {"false_positive": -1, "false_negative": 1}},
+            "costs are numbers from 0",
+        ),
     ],
 )
 def test_a_signature_declares_one_task_and_what_belongs_to_it(
@@ -254,4 +267,7 @@ def test_a_classifiers_signature_keeps_its_form(world: kit.World) -> None:
     }
     version = make.make_version(world.model, actor=world.maker, signature=plain | {"task": "binary"})
     assert version.signature == plain
+    priced = plain | {"costs": {"false_negative": 5, "false_positive": 1}}
+    declared = make.make_version(world.model, actor=world.maker, signature=priced).signature
+    assert declared == plain | {"costs": {"false_positive": 1.0, "false_negative": 5.0}}
     assert world.version.signature["task"] == "regression"
