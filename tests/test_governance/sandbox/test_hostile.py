@@ -1,101 +1,29 @@
 """Models that attack: each is stopped, and the failure says what happened."""
 
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from governance.evaluation.sandbox import EvaluationFailed, Isolation, Limits, Outcome
 
-from . import attacks, models
+from . import endings, models
+from .targets import Targets, laid_out
 
 Run = Callable[..., Outcome]
 Fails = Callable[..., EvaluationFailed]
 
 
-@dataclass
-class Targets:
-    """What the models aim at, all of it real and reachable for the worker."""
-
-    folder: Path
-    secret: Path
-    victim: Path
-    unix: socket.socket
-    abstract: socket.socket
-    tcp: socket.socket
-    udp: socket.socket
-    decoy: "subprocess.Popen[bytes]"
-
-    def nothing_happened(self) -> None:
-        """Assert that no listener was contacted, nothing was written, and the decoy lives."""
-        for listener in (self.unix, self.abstract, self.tcp, self.udp):
-            with pytest.raises(BlockingIOError):
-                listener.recv(1) if listener.type == socket.SOCK_DGRAM else listener.accept()
-        assert self.victim.read_text() == "intact"
-        assert self.victim.stat().st_mode & 0o777 == 0o666
-        assert self.victim.stat().st_mtime > 0
-        assert sorted(path.name for path in (self.folder / "open").iterdir()) == ["victim"]
-        assert self.decoy.poll() is None
-
-
 @pytest.fixture
-def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Targets]:
-    """A secret, a world-writable folder, four listeners and a process of the same user."""
-    monkeypatch.setenv("SECRET_TOKEN", "postgresql://countersign:secret@localhost/")
-    secret, victim = tmp_path / "key", tmp_path / "open" / "victim"
-    secret.write_text("secret")
-    victim.parent.mkdir(mode=0o777)
-    victim.parent.chmod(0o777)
-    victim.write_text("intact")
-    victim.chmod(0o666)
-    with contextlib.ExitStack() as stack:
-        unix = stack.enter_context(socket.socket(socket.AF_UNIX))
-        # A short path: a Unix socket's may have 107 bytes.
-        path = f"{tempfile.gettempdir()}/.s.PGSQL.{os.getpid()}"
-        unix.bind(path)
-        stack.callback(os.unlink, path)
-        unix.listen()
-        abstract = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-        abstract.bind(f"\0countersign-{os.getpid()}")
-        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        udp.bind(("127.0.0.1", tcp.getsockname()[1]))
-        for listener in (unix, abstract, tcp, udp):
-            listener.setblocking(False)
-        decoy = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-        stack.callback(decoy.wait)
-        stack.callback(decoy.kill)
-        yield Targets(tmp_path, secret, victim, unix, abstract, tcp, udp, decoy)
-
-
-def test_every_way_out_is_closed(run: Run, targets: Targets, tmp_path: Path) -> None:
-    aims = {
-        "worker": os.getpid(),
-        "secret": str(targets.secret),
-        "temporary": tempfile.gettempdir(),
-        "victim": str(targets.victim),
-        "open_folder": str(targets.victim.parent),
-        "unix": targets.unix.getsockname(),
-        "abstract": targets.abstract.getsockname().decode().lstrip("\0"),
-        "port": targets.tcp.getsockname()[1],
-        "decoy": targets.decoy.pid,
-    }
-    artifact = models.program(f"AIMS = {aims!r}\n{attacks.SOURCE}", tmp_path)
-    outcome = run(artifact)
-    results = models.outcomes(outcome.circumstances["log"])
-    assert len(results) == 47
-    assert [name for name, result in results.items() if result == "succeeded"] == []
-    targets.nothing_happened()
-    assert not Path(tempfile.gettempdir(), "left-by-a-model").exists()
+def targets() -> Iterator[Targets]:
+    """Secrets, a world-writable folder and four listeners."""
+    with laid_out() as targets:
+        yield targets
 
 
 def test_a_model_that_reads_a_secret_file_while_it_is_loaded(
@@ -108,7 +36,7 @@ def test_a_model_that_reads_a_secret_file_while_it_is_loaded(
 
 
 def test_a_model_that_opens_the_databases_socket(fails: Fails, targets: Targets, tmp_path: Path) -> None:
-    path = targets.unix.getsockname()
+    path = targets.aims["unix"]
     body = f"import socket\nsocket.socket(socket.AF_UNIX).connect({path!r})\n{models.HONEST}"
     failure = fails(models.predicting(body, tmp_path))
     assert failure.code == "forbidden"
@@ -118,7 +46,7 @@ def test_a_model_that_opens_the_databases_socket(fails: Fails, targets: Targets,
 
 
 def test_a_model_that_opens_a_network_connection(fails: Fails, targets: Targets, tmp_path: Path) -> None:
-    port = targets.tcp.getsockname()[1]
+    port = targets.aims["port"]
     body = f"import socket\nsocket.create_connection(('127.0.0.1', {port}))\n{models.HONEST}"
     failure = fails(models.predicting(body, tmp_path))
     assert failure.code == "forbidden"
@@ -149,6 +77,23 @@ def test_a_model_that_never_returns(fails: Fails, tmp_path: Path) -> None:
     assert 2.5 <= failure.circumstances["wall_seconds"] < 5
 
 
+def test_a_model_that_predicts_too_slowly(fails: Fails, tmp_path: Path) -> None:
+    failure = fails(models.predicting(endings.SLOW, tmp_path), limits=Limits(wall_seconds=3))
+    assert failure.code == "out_of_time"
+    assert "within 3 seconds" in failure.message
+
+
+def test_a_flood_of_refused_calls_delays_nobody(fails: Fails, tmp_path: Path) -> None:
+    # Eight threads that ask without end: the deadline is kept, and every call was counted.
+    failure = fails(
+        models.predicting(endings.FLOOD_OF_CALLS, tmp_path), limits=Limits(wall_seconds=4, cpu_seconds=60)
+    )
+    assert failure.code == "out_of_time"
+    assert failure.message.endswith("The model tried to open a network connection, which was refused.")
+    assert failure.circumstances["attempts"][0]["calls"]["socket"] > 1000
+    assert failure.circumstances["wall_seconds"] < 6
+
+
 def test_a_model_that_computes_without_end_and_ignores_the_signal(fails: Fails, tmp_path: Path) -> None:
     body = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass"
     failure = fails(models.predicting(body, tmp_path), limits=Limits(cpu_seconds=2, wall_seconds=60))
@@ -175,10 +120,22 @@ return numpy.zeros((len(X), 2))
             "wrong_row_count",
             "returned 199 predictions for 200",
         ),
+        (
+            "return numpy.tile([0.5, 0.5], (len(X) + 1, 1))",
+            "wrong_row_count",
+            "returned 201 predictions for 200",
+        ),
+        ("return numpy.zeros((40_000_000, 2))", "wrong_row_count", "returned 40000000 predictions for 200"),
+        ("return numpy.zeros((len(X), 2000))", "not_predictions", "a number of columns outside 1 to"),
+        ("return numpy.full((len(X), 2), 1j)", "not_numbers", "are not numbers"),
+        ("return numpy.full((len(X), 2), object())", "not_numbers", "are not numbers"),
+        ("return None", "not_numbers", "are not numbers"),
         (_SCRIBBLE, "not_predictions", "predictions before their header"),
+        (endings.FORGED_STATUS, "not_predictions", "something that is not predictions"),
         ("os._exit(0)", "no_predictions", "ended without giving predictions"),
         ("os._exit(3)", "crashed", "exit code 3"),
         ("import ctypes\nctypes.string_at(8)", "crashed", "segmentation fault"),
+        ("os.abort()", "crashed", "(abort)"),
         ("raise KeyError('lost')", "crashed", "raised an error"),
     ],
 )

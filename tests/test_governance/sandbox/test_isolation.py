@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,12 +19,10 @@ from governance.evaluation.sandbox import (
 )
 from governance.evaluation.sandbox.isolation import level_of
 
-from . import attacks, models
+from . import models
 
 Run = Callable[..., Outcome]
 Fails = Callable[..., EvaluationFailed]
-
-_FEW = ["secret_file", "unix_socket", "fork"]
 
 
 def test_the_level_and_its_layers_agree(isolation: Isolation) -> None:
@@ -55,34 +52,6 @@ def test_no_place_where_secrets_lie_is_readable() -> None:
     places = ("/etc/shadow", "/run/secrets", "/var/lib", "/proc/1/environ", "/dev/sda", tempfile.gettempdir())
     for place in (*map(Path, places), Path.home(), Path(__file__), Path.cwd() / ".env"):
         assert not any(place.is_relative_to(path) for path in host.readable_paths()), place
-
-
-@pytest.mark.parametrize(
-    ("without", "level", "succeeding"),
-    [({"landlock", "bubblewrap"}, 1, {"secret_file"}), ({"landlock", "bubblewrap", "seccomp"}, 0, set(_FEW))],
-)
-def test_what_a_weaker_host_lets_through(
-    without: set[str], level: int, succeeding: set[str], isolation: Isolation, run: Run, tmp_path: Path
-) -> None:
-    # The same user here, as on a host without root: it reads what the worker reads.
-    missing = without | {"other_user"}
-    layers = tuple(layer for layer in isolation.layers if layer not in missing)
-    weaker = dataclasses.replace(isolation, level=level_of(layers), layers=layers)
-    assert weaker.level == level
-    secret = tmp_path / "key"
-    secret.write_text("secret")
-    path = f"{tempfile.gettempdir()}/.s.{os.getpid()}"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        try:
-            aims = {"secret": str(secret), "unix": path, "only": _FEW}
-            outcome = run(models.program(f"AIMS = {aims!r}\n{attacks.SOURCE}", tmp_path), isolation=weaker)
-        finally:
-            os.unlink(path)
-    results = models.outcomes(outcome.circumstances["log"])
-    assert {name for name, result in results.items() if result == "succeeded"} == succeeding
-    assert outcome.circumstances["isolation"]["level"] == level
 
 
 def test_what_a_model_leaves_running_on_a_weak_host_is_ended(
