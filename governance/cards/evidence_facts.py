@@ -140,7 +140,7 @@ def _fairness(evaluation: Evaluation) -> Drawn:
         rows += [
             MeasuredRow.of(FAIRNESS[name], entry[name], attribute=attribute)
             for name in rules
-            if name not in AGAINST_EACH
+            if name not in AGAINST_EACH and name in entry  # older evidence has fewer
         ]
     return Drawn(source, tuple(small), tuple(rows))
 

@@ -151,7 +151,7 @@ def _slices(
             columns, labels=sample.labels.astype(np.int64), scores=scores, threshold=measured["threshold"]
         )
     if suite.task is Task.REGRESSION:
-        return regression_slices(columns, actual=sample.labels, predicted=scores)
+        return regression_slices(columns, actual=sample.labels.astype(np.float64), predicted=scores)
     labels = _positions(data, measured)[sample.labels]
     return class_slices(columns, labels=labels, predicted=scores.argmax(axis=1))
 

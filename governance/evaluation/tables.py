@@ -267,7 +267,7 @@ def _attribute(
             )
         )
     for measure in of_task(FAIRNESS_RULES, Task.BINARY).values():
-        if measure.name != "selection_rate_ratio":
+        if measure.name != "selection_rate_ratio" and measure.name in entry:
             found.distances.append(distance(measure, entry, yardstick, width))
     return found
 

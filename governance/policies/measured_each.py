@@ -160,8 +160,9 @@ def _gap(
     if rule.path == "true_positive_rate_gap" and (ends := _extremes(attribute, results)):
         label += f" between “{ends[0]}” and “{ends[1]}”"
     smallest = min(group["n"] for group in compared)
-    reading = read(rule, label, entry[rule.path], rows=smallest)
-    return _Group(attribute, "", "", rows_of(entry[rule.path]), reading)
+    estimate = entry.get(rule.path, {})  # evidence from before there was this measure lacks it
+    reading = read(rule, label, estimate, rows=smallest)
+    return _Group(attribute, "", "", rows_of(estimate), reading)
 
 
 def _extremes(attribute: str, results: Mapping[str, Any]) -> tuple[str, str] | None:

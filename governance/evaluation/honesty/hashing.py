@@ -39,7 +39,8 @@ def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
     if pa.types.is_dictionary(array.type):
         of_words = value_hashes(array.dictionary)
         codes = pc.fill_null(pc.cast(array.indices, pa.int64()), len(of_words))
-        return np.append(of_words, _MISSING)[codes.to_numpy(zero_copy_only=False)]
+        found: Hashes = np.append(of_words, _MISSING)[codes.to_numpy(zero_copy_only=False)]
+        return found
     numbers = _as_numbers(array)
     if numbers is None:
         words = pc.cast(array, pa.string()).to_numpy(zero_copy_only=False)
@@ -55,15 +56,17 @@ def _as_numbers(array: pa.Array) -> Hashes | None:
     """The bits of numbers, booleans and times; None for words. Whole numbers have the bits of int64 whatever they
     are stored as."""
     kind = array.type
+    bits: Hashes
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
-        if pa.types.is_uint64(kind):
-            return pc.fill_null(array, 0).to_numpy(zero_copy_only=False).astype(np.uint64)
-        return pc.fill_null(pc.cast(array, pa.int64()), 0).to_numpy(zero_copy_only=False).view(np.uint64)
+        wide = pa.uint64() if pa.types.is_uint64(kind) else pa.int64()
+        bits = pc.fill_null(pc.cast(array, wide), 0).to_numpy(zero_copy_only=False).view(np.uint64)
+        return bits
     if pa.types.is_temporal(kind):
         if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
             array = pc.cast(array, pa.timestamp("us"), safe=False)
         whole = pc.cast(array, pa.int64(), safe=False)
-        return pc.fill_null(whole, 0).to_numpy(zero_copy_only=False).view(np.uint64)
+        bits = pc.fill_null(whole, 0).to_numpy(zero_copy_only=False).view(np.uint64)
+        return bits
     if not (pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return None
     numbers = pc.fill_null(pc.cast(array, pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)

@@ -3,7 +3,13 @@
 For pages, cards and policy sentences. Imports no numerical library, so that the web process stays small.
 """
 
-from governance.evaluation.measures.evidence_catalogue import DROP, EVIDENCE, EVIDENCE_TASKS, GROUP_ONLY
+from governance.evaluation.measures.evidence_catalogue import (
+    DROP,
+    EVIDENCE,
+    EVIDENCE_TASKS,
+    GROUP_ONLY,
+    SECTIONS,
+)
 from governance.evaluation.measures.measure import Better, Measure, Unit, gathered
 from governance.evaluation.measures.multiclass_catalogue import (
     MULTICLASS,
@@ -32,10 +38,12 @@ __all__ = [
     "FAIRNESS",
     "FAIRNESS_RULES",
     "GROUP_METRICS",
+    "GROUP_ONLY",
     "HEADLINES",
     "METRICS",
     "MIN_POSITIVES",
     "MIN_ROWS",
+    "SECTIONS",
     "Better",
     "Measure",
     "Task",
@@ -249,6 +257,43 @@ FAIRNESS = gathered(
         Unit.SCORE,
         "The highest true-positive rate of any group minus the lowest.",
     ),
+    Measure(
+        "roc_auc_difference",
+        "ROC AUC difference",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "A group's ROC AUC minus the reference group's.",
+        ideal=0.0,
+    ),
+    Measure(
+        "mean_calibration_difference",
+        "Mean calibration difference",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "A group's mean score minus observed rate, less the same of the reference group.",
+        ideal=0.0,
+    ),
+    Measure(
+        "predictive_parity_gap",
+        "Predictive parity gap",
+        Better.LOWER,
+        Unit.SCORE,
+        "The highest precision of any group minus the lowest.",
+    ),
+    Measure(
+        "roc_auc_gap",
+        "ROC AUC gap",
+        Better.LOWER,
+        Unit.SCORE,
+        "The highest ROC AUC of any group minus the lowest.",
+    ),
+    Measure(
+        "calibration_gap",
+        "Calibration gap",
+        Better.LOWER,
+        Unit.SCORE,
+        "The highest mean score minus observed rate of any group minus the lowest.",
+    ),
     *MULTICLASS_FAIRNESS.values(),
     *REGRESSION_FAIRNESS.values(),
     *RANKING_FAIRNESS.values(),
@@ -315,7 +360,14 @@ GROUP_METRICS = {
 #: one side of them would pass the groups that lie on the other.
 FAIRNESS_RULES = {
     name: FAIRNESS[name]
-    for name in ("selection_rate_ratio", "true_positive_rate_gap", "equalised_odds_difference")
+    for name in (
+        "selection_rate_ratio",
+        "true_positive_rate_gap",
+        "equalised_odds_difference",
+        "predictive_parity_gap",
+        "roc_auc_gap",
+        "calibration_gap",
+    )
 } | (MULTICLASS_FAIRNESS_RULES | REGRESSION_FAIRNESS_RULES | RANKING_FAIRNESS)
 
 #: Those of them that are read of every group against another; the others of each attribute as a whole.

@@ -15,10 +15,10 @@ EVIDENCE = gathered(
     ),
     Measure(
         "leakage.single_feature",
-        "Largest ROC AUC of one feature alone",
+        "What one feature alone tells",
         Better.LOWER,
         Unit.SCORE,
-        "How well the most telling feature orders the rows without any model; near 1 it may be the target itself.",
+        "ROC AUC (of a number: rank correlation) of the most telling feature; near 1 it may be the target itself.",
     ),
     Measure(
         "data_quality.blockers",
@@ -69,11 +69,11 @@ _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
 #: The tasks of which each estimate is measured; every task where nothing is said.
 EVIDENCE_TASKS = {
     **dict.fromkeys(EVIDENCE, _ALL),
-    "leakage.single_feature": _CLASSES,
+    "leakage.single_feature": _ALL - {Task.RANKING},
     "label_noise.suspected": _CLASSES,
 }
 
-#: Measures that only a group has: they hold it against all rows.
+#: Measures that only a group or a slice has: most hold it against all rows.
 GROUP_ONLY = gathered(
     Measure(
         "roc_auc_shortfall",
@@ -81,6 +81,29 @@ GROUP_ONLY = gathered(
         Better.LOWER,
         Unit.SCORE,
         "ROC AUC of all rows minus that of the group; above 0 the group is ranked worse than everybody together.",
+    ),
+    Measure(
+        "mean_calibration",
+        "Mean calibration",
+        Better.NEAR_IDEAL,
+        Unit.SCORE,
+        "The mean score minus the observed rate: above 0 the group's scores are too high, below 0 too low.",
+        ideal=0.0,
+    ),
+    Measure(
+        "brier_difference",
+        "Brier score difference",
+        Better.LOWER,
+        Unit.SCORE,
+        "The Brier score of a slice minus that of all other rows; above 0 the slice is served worse.",
+    ),
+    Measure(
+        "error_rate_difference",
+        "Error rate difference",
+        Better.LOWER,
+        Unit.SCORE,
+        "The share of a slice's rows predicted wrong minus that of all other rows.",
+        task=Task.MULTICLASS,
     ),
 )
 
@@ -92,3 +115,15 @@ DROP = Measure(
     Unit.SCORE,
     "The headline measure on the data as they are minus that on the disturbed ones.",
 )
+
+#: What evidence calls the sections that it says were not measured, where that is not the name a rule reads them by.
+SECTIONS = {
+    "leakage.single_feature": "Features that tell the target",
+    "overfitting.gap": "Gap between training and evaluation",
+    "label_noise.suspected": "Labels that look wrong",
+    "robustness": "Robustness",
+    "robustness.largest_drop": "Robustness",
+    "flip_rate": "Flip test",
+    "reproduction.verdict": "Reproduction",
+    "slices": "Worst slices",
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,4 +63,4 @@ class Whole:
 
 
 def _reach(one: float, other: float, together: float) -> float:
-    return float(max(one**2 + other**2 - 2 * together * one * other, 0.0)) ** 0.5
+    return math.sqrt(max(one**2 + other**2 - 2 * together * one * other, 0.0))

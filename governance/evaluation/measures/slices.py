@@ -93,7 +93,7 @@ def _words(parts: list[Banded], one: _Slice) -> list[tuple[str, str]]:
 
 
 def _mask(parts: list[Banded], one: _Slice) -> Mask:
-    inside = parts[one.columns[0]].codes == one.values[0]
+    inside: Mask = parts[one.columns[0]].codes == one.values[0]
     for column, value in zip(one.columns[1:], one.values[1:], strict=True):
         inside = inside & (parts[column].codes == value)
     return inside
@@ -138,8 +138,8 @@ def _scanned(parts: list[Banded], losses: FloatArray, positives: IntArray | None
             enough &= ~alone.ravel()
         if not enough.any():
             continue
-        sums = np.bincount(codes, weights=moved, minlength=cells)
-        square_sums = np.bincount(codes, weights=squares, minlength=cells)
+        sums: FloatArray = np.bincount(codes, weights=moved, minlength=cells).astype(np.float64)
+        square_sums: FloatArray = np.bincount(codes, weights=squares, minlength=cells).astype(np.float64)
         tested = _welch(n[enough], sums[enough], square_sums[enough], totals)
         for cell, numbers in zip(np.flatnonzero(enough), zip(*tested, strict=True), strict=True):
             values = tuple(int(value) for value in np.unravel_index(cell, sizes))

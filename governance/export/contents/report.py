@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from countersign.ledger.presenters import ERASED
-from governance.evaluation.measures.catalogue import AGAINST_EACH, FAIRNESS, METRICS, Measure
+from governance.evaluation.measures.catalogue import AGAINST_EACH, FAIRNESS, GROUP_ONLY, METRICS, Measure
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.writing import written
 from governance.export.contents.artifacts import lineage
@@ -310,7 +310,7 @@ def _evidence(version: ModelVersion) -> Iterable[EvidencePart]:
             evaluation,
             [Measured(METRICS[name], "", estimate) for name, estimate in results.get("metrics", {}).items()],
             [
-                Measured(METRICS[name], _group(group), estimate)
+                Measured(GROUP_ONLY.get(name) or METRICS[name], _group(group), estimate)
                 for group in results.get("groups", [])
                 for name, estimate in group["metrics"].items()
             ],
