@@ -3,7 +3,7 @@
 from governance.cards.models import CardRevision
 from governance.comparisons.models import Comparison
 from governance.environments.models import Environment
-from governance.evaluation.models import Evaluation
+from governance.evaluation.models import Evaluation, EvaluationPart
 from governance.export.models import AuditExport
 from governance.inbox.models import Snooze
 from governance.policies.models import Policy, PolicyRevision
@@ -18,6 +18,7 @@ __all__ = [
     "Comparison",
     "Environment",
     "Evaluation",
+    "EvaluationPart",
     "LivePeriod",
     "ModelProfile",
     "Policy",

@@ -32,6 +32,8 @@ MODULES = (
     "evaluation.verbs",
     "evaluation.presenters",
     "evaluation.jobs",
+    "evaluation.confinement",
+    "evaluation.parts.jobs",
     "evaluation.panels",
     "reports.verbs",
     "reports.presenters",

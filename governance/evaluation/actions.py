@@ -12,12 +12,13 @@ from countersign import clock
 from countersign.actors import Actor
 from countersign.blobs.actions import keep_blob
 from countersign.blobs.store import Incoming
-from countersign.errors import Conflict, Invalid, Refused
+from countersign.errors import Invalid, Refused
 from countersign.jobs.actions import enqueue
 from countersign.ledger.append import append_entry
 from countersign.permissions import Permission
 from governance.evaluation.fitness import why_unfit
 from governance.evaluation.models import Evaluation, EvaluationState
+from governance.evaluation.parts.actions import drop_parts, lock_waiting
 from governance.evaluation.suites import SUITES, default_suite
 from governance.evaluation.verbs import (
     EVALUATION_CANCELLED,
@@ -123,6 +124,7 @@ def record_results(
     evaluation.circumstances_digest = sha256(evaluation.circumstances).hexdigest()
     if scores is not None:
         evaluation.scores = keep_blob(scores)
+    drop_parts(evaluation=evaluation)
     evaluation.state = EvaluationState.SUCCEEDED
     evaluation.finished_at = clock.now()
     evaluation.save()
@@ -150,6 +152,7 @@ def record_failure(
     cancelled = code == "cancelled"
     evaluation.state = EvaluationState.CANCELLED if cancelled else EvaluationState.FAILED
     evaluation.failure_code, evaluation.failure, evaluation.failure_said = code, message, said
+    drop_parts(evaluation=evaluation)
     if circumstances:
         evaluation.circumstances = evidence_bytes(circumstances)
         evaluation.circumstances_digest = sha256(evaluation.circumstances).hexdigest()
@@ -168,7 +171,4 @@ def record_failure(
 def _lock_waiting(evaluation: Evaluation) -> Evaluation:
     """Version, then evaluation: evidence is an ingredient of decisions, so its version row is locked first."""
     lock_version(evaluation.version)
-    locked = Evaluation.objects.select_for_update().get(id=evaluation.id)
-    if locked.state != EvaluationState.WAITING:
-        raise Conflict(f"Evaluation {locked.number} has {locked.state} already.", code="evaluation_ended")
-    return locked
+    return lock_waiting(evaluation)

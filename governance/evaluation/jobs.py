@@ -10,7 +10,7 @@ from countersign.jobs.handlers import JobContext, JobFailed, handler, on_failure
 from countersign.jobs.models import Job
 from governance.evaluation.actions import EVALUATE, record_failure, record_results, request_evaluation
 from governance.evaluation.models import Evaluation, EvaluationState
-from governance.evaluation.running import run
+from governance.evaluation.running import STEPS, run
 from governance.evaluation.suites import SUITES
 from registry.versions.models import ModelVersion
 
@@ -31,7 +31,7 @@ def evaluate_new_version(context: JobContext) -> dict[str, Any]:
     return result
 
 
-@handler(EVALUATE, queue="evaluation", title="Evaluation", retryable=False)
+@handler(EVALUATE, queue="evaluation", title="Evaluation", retryable=False, plan=STEPS)
 def evaluate(context: JobContext) -> dict[str, Any]:
     """Measure one version on one dataset version. May run again after a lost worker: nothing is written before the
     end, and the end is one transaction."""

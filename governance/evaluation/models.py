@@ -99,3 +99,42 @@ class Evaluation(Recorded):
             if self.circumstances_digest
             else None,
         }
+
+
+class EvaluationPart(models.Model):
+    """Some rows of a large evaluation, predicted by a job of its own: from `start` up to before `stop`. It lives until
+    the evaluation ends: work in progress, like a job's steps, that no ledger entry tells of.
+
+    `scores` are `<f8`, a row each, in `answer` what belongs to them; `failure` says why there will be none."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()  # from 1
+    start = models.BigIntegerField()
+    stop = models.BigIntegerField()
+    scores = models.ForeignKey(Blob, on_delete=models.RESTRICT, null=True, related_name="+")
+    answer = models.JSONField(null=True)  # {"classes", "columns", "latencies", "circumstances"}
+    failure_code = models.CharField(max_length=60, blank=True)
+    failure = models.TextField(blank=True)
+    failure_said = models.TextField(blank=True)
+    circumstances = models.JSONField(null=True)  # of a failure
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["evaluation", "number"], name="evaluation_part_number"),
+            models.CheckConstraint(
+                name="evaluation_part_rows", condition=Q(start__gte=0, stop__gt=models.F("start"))
+            ),
+            models.CheckConstraint(
+                name="evaluation_part_answer",
+                condition=Q(scores__isnull=True, answer__isnull=True)
+                | Q(scores__isnull=False, answer__isnull=False, failure_code=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.evaluation}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether its rows were predicted, or never will be."""
+        return self.scores_id is not None or bool(self.failure_code)

@@ -152,6 +152,7 @@ EVALUATION_MEMORY_BYTES = env.integer(
 )
 EVALUATION_CPU_SECONDS = env.integer("COUNTERSIGN_EVALUATION_CPU_SECONDS", 300, low=1)
 EVALUATION_WALL_SECONDS = env.integer("COUNTERSIGN_EVALUATION_WALL_SECONDS", 600, low=1)
+EVALUATION_PART_ROWS = env.integer("COUNTERSIGN_EVALUATION_PART_ROWS", 2_000_000, low=65_536, high=50_000_000)
 
 # --- rate limits of the API: so many a minute, for each actor, or for each address of whom nobody knows --
 RATE_LIMITS = {

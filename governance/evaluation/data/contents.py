@@ -37,21 +37,12 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class EvaluationData:
-    """`features` names the columns the model asks for, in its order. `labels` hold what happened, a row each: 0 or 1
-    (int8, 1 is the positive label), the place in `classes` (int32), a number or a relevance (float64). `groups` has
-    the declared attributes; `queries` the query each row answers, for a ranking.
-
-    The file must stay where it is: the features are read from it anew at every call."""
+class Features:
+    """`features` names the columns the model asks for, in its order. The file must stay where it is: they are read
+    from it anew at every call. `tick` hears how many rows were read and may raise to stop."""
 
     source: Source
     features: tuple[str, ...]
-    labels: Labels
-    classes: tuple[str, ...]
-    groups: dict[str, Coded]
-    queries: Coded | None
-    row_key: str
-    time_column: str
     tick: Tick = field(repr=False)
 
     @property
@@ -69,6 +60,27 @@ class EvaluationData:
         """One column of the file, in memory."""
         return pa.chunked_array([piece.column(0) for piece in self._pieces((name,))])
 
+    def _pieces(self, columns: tuple[str, ...], start: int = 0) -> Iterator[pa.RecordBatch]:
+        seen = start
+        for piece in self.source.pieces(columns, start=start):
+            seen += piece.num_rows
+            self.tick(seen)
+            yield piece
+
+
+@dataclass(frozen=True)
+class EvaluationData(Features):
+    """Features, and beside them in memory: `labels`, what happened, a row each: 0 or 1 (int8, 1 is the positive
+    label), the place in `classes` (int32), a number or a relevance (float64); `groups`, the declared attributes;
+    `queries`, the query each row answers, for a ranking."""
+
+    labels: Labels
+    classes: tuple[str, ...]
+    groups: dict[str, Coded]
+    queries: Coded | None
+    row_key: str
+    time_column: str
+
     @cached_property
     def keys(self) -> NDArray[np.uint64] | None:
         """A 64-bit hash of each row's key; None where the dataset version declares no row key."""
@@ -79,20 +91,7 @@ class EvaluationData:
     def sample(self, rows: int, seed: int) -> Sample:
         """At most `rows` rows spread evenly over the file, one out of each stretch of equal length; the same ones for
         the same seed. All rows where there are no more."""
-        return self.at(_spread(self.rows, rows, seed))
-
-    def sample_of_queries(self, rows: int, seed: int) -> Sample:
-        """Whole queries of a ranking, drawn one after the other as long as they have at most `rows` rows together;
-        one at least. The same ones for the same seed."""
-        if self.queries is None:
-            raise ValueError("only a ranking has queries")
-        sizes = np.bincount(self.queries.codes)
-        order = np.random.default_rng(seed).permutation(len(sizes))
-        drawn = max(int((np.cumsum(sizes[order]) <= rows).sum()), 1)
-        return self.at(np.flatnonzero(np.isin(self.queries.codes, order[:drawn])))
-
-    def at(self, index: NDArray[np.int64]) -> Sample:
-        """The rows with these numbers, which must ascend."""
+        index = _spread(self.rows, rows, seed)
         taken = []
         first = 0
         for batch in self.batches(BATCH_ROWS):
@@ -101,19 +100,12 @@ class EvaluationData:
             first += batch.num_rows
         return Sample(
             index=index,
-            features=pa.Table.from_batches(taken),
+            features=pa.Table.from_batches(taken).combine_chunks(),
             labels=self.labels[index],
             groups={name: coded.take(index) for name, coded in self.groups.items()},
             queries=None if self.queries is None else self.queries.take(index),
             keys=None if self.keys is None else self.keys[index],
         )
-
-    def _pieces(self, columns: tuple[str, ...], start: int = 0) -> Iterator[pa.RecordBatch]:
-        seen = start
-        for piece in self.source.pieces(columns, start=start):
-            seen += piece.num_rows
-            self.tick(seen)
-            yield piece
 
 
 def _spread(total: int, wanted: int, seed: int) -> NDArray[np.int64]:

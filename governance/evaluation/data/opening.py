@@ -9,7 +9,7 @@ import numpy as np
 
 from countersign.jobs.handlers import JobFailed
 from governance.evaluation.data.coding import Coder, TooManyValues
-from governance.evaluation.data.contents import EvaluationData
+from governance.evaluation.data.contents import EvaluationData, Features
 from governance.evaluation.data.csv_source import CsvSource
 from governance.evaluation.data.keys import hashed, refuse_duplicates
 from governance.evaluation.data.kinds import refuse_nested, refuse_other_types
@@ -98,6 +98,12 @@ def open_data(
         time_column=time_column,
         tick=heard,
     )
+
+
+def open_features(path: Path, *, data_format: str, features: Sequence[str], tick: Tick) -> Features:
+    """Open a file that `open_data` accepted, for its features alone. Raises JobFailed where it is damaged."""
+    source: Source = CsvSource(path, tick) if data_format == "csv" else ParquetSource(path)
+    return Features(source=source, features=tuple(features), tick=tick)
 
 
 def _take(coder: Coder, piece: object, name: str) -> None:

@@ -1,7 +1,7 @@
 """Run a model over a dataset's features in the sandbox and bring back its probabilities, or its numbers."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,7 +198,7 @@ def _circumstances(
         "wall_seconds": round(ended.wall_seconds, 4),
         "cpu_seconds": round(ended.cpu_seconds, 4),
         "peak_rss_bytes": ended.peak_rss_bytes,
-        "latency": _latency(reader),
+        "latency": latency_of(reader.latencies, reader.received),
         "log": ended.log,
         "log_bytes": ended.log_bytes,
         "strays": ended.strays,
@@ -206,18 +206,18 @@ def _circumstances(
     }
 
 
-def _latency(reader: PredictionReader) -> dict[str, Any]:
+def latency_of(latencies: Sequence[float], rows: int) -> dict[str, Any]:
     """Seconds from a batch having left, or the answer before it, to its answer. Ranks are exact, not
     interpolated: `p95_seconds` is the smallest latency that 95 % of the batches do not exceed."""
-    ordered = sorted(reader.latencies)
+    ordered = sorted(latencies)
     if not ordered:
         return {"batches": 0}
     total = sum(ordered)
     return {
         "batches": len(ordered),
-        "first_seconds": round(reader.latencies[0], 6),
+        "first_seconds": round(latencies[0], 6),
         "median_seconds": round(ordered[(len(ordered) - 1) // 2], 6),
         "p95_seconds": round(ordered[-(-len(ordered) * 95 // 100) - 1], 6),
         "largest_seconds": round(ordered[-1], 6),
-        "rows_per_second": round(reader.received / total, 1) if total else None,
+        "rows_per_second": round(rows / total, 1) if total else None,
     }

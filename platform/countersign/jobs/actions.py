@@ -79,6 +79,29 @@ def send(job: UUID, queue: str) -> None:
         Job.objects.filter(id=job, state=JobState.QUEUED).update(sent_at=clock.now())
 
 
+def wake(*, job: UUID) -> None:
+    """Send on a job that waits for others (`Wait`); harmless where it does not."""
+    if Job.objects.filter(id=job, state=JobState.QUEUED).update(run_after=clock.now()):
+        send(job, Job.objects.values_list("queue", flat=True).get(id=job))
+
+
+def tell_waiting(*, job: UUID, progress: float, message: str) -> None:
+    """Say on a job that waits for others how far these are."""
+    Job.objects.filter(id=job, state=JobState.QUEUED).update(progress=progress, message=message[:300])
+
+
+def end_jobs(*, kind: str, subject: Recorded) -> None:
+    """End the live jobs of a kind about one thing, since the thing has ended; running ones as soon as their workers
+    hear of it. In the transaction of the action that ends it, whose ledger entry tells of these too."""
+    live = Job.objects.filter(kind=kind, subject_type=subject.ledger_type, subject_ref=subject.id)
+    message = "No longer needed"
+    # In this order: a job that begins in between is found by the second statement.
+    live.filter(state=JobState.QUEUED).update(
+        state=JobState.CANCELLED, cancel_requested=True, ended_at=clock.now(), message=message
+    )
+    live.filter(state=JobState.RUNNING).update(cancel_requested=True, message=message)
+
+
 @transaction.atomic
 def cancel_job(*, job: Job, actor: Actor) -> Job:
     """End a job that has not ended: a queued one at once, a running one as soon as its worker hears of it (within

@@ -6,6 +6,8 @@ job's row and refuses when another worker has taken the job over, so that a job 
 
 from __future__ import annotations
 
+import ctypes
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +40,16 @@ class Retry(Exception):
         self.message, self.after_seconds = message, after_seconds
 
 
+class Wait(Exception):
+    """Other jobs have to end first: the worker's place is given up, since it may be the only one. Whoever ends last
+    calls `actions.wake`; `ready` is asked once more after the job was laid aside, lest that call came too early.
+    Waiting uses up no attempt."""
+
+    def __init__(self, message: str, *, ready: Callable[[], bool]) -> None:
+        super().__init__(message)
+        self.message, self.ready = message, ready
+
+
 class Cancelled(Exception):
     """Somebody asked for the job to end."""
 
@@ -55,7 +67,11 @@ class JobContext:
     is_cancelled: bool = False
     is_lost: bool = False
     finished: bool = False
+    #: Progress shows no less than this: what earlier attempts left done.
+    at_least: float = 0.0
     _steps: list[dict[str, Any]] = field(default_factory=list)
+    #: Held while the database is spoken to, which must not be broken off in mid-sentence.
+    _talking: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def args(self) -> dict[str, Any]:
@@ -66,8 +82,9 @@ class JobContext:
         return Job.objects.filter(id=self.job.id, claim=self.job.claim, state=JobState.RUNNING)
 
     def _update(self, **fields: Any) -> None:
-        if not self._mine().update(heartbeat_at=clock.now(), **fields):
-            raise ClaimLost
+        with self._talking:
+            if not self._mine().update(heartbeat_at=clock.now(), **fields):
+                raise ClaimLost
 
     def cancelled(self) -> bool:
         """Whether to stop: cancelled by a person, or taken over."""
@@ -80,6 +97,19 @@ class JobContext:
         if self.is_cancelled:
             raise Cancelled
 
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Around long arithmetic that asks nobody whether to go on: Cancelled or ClaimLost is raised in its midst, as
+        soon as the library call at hand returns. Nothing but arithmetic belongs inside; steps and progress may be
+        told."""
+        watch = _Watch(self, threading.get_ident())
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.stop()
+            self.check()
+
     def step(self, name: str, detail: str = "", *, progress: float | None = None) -> None:
         """Begin a step, ending the one before; people see the list with times."""
         self.check()
@@ -91,7 +121,7 @@ class JobContext:
         )
         fields: dict[str, Any] = {"steps": self._steps, "message": name[:300]}
         if progress is not None:
-            fields["progress"] = min(max(progress, 0.0), 1.0)
+            fields["progress"] = min(max(progress, self.at_least), 1.0)
         self._update(**fields)
 
     def progress(self, share: float, message: str) -> None:
@@ -99,11 +129,12 @@ class JobContext:
         self.check()
         if self._steps:
             self._steps[-1]["detail"] = message
-        self._update(progress=min(max(share, 0.0), 1.0), message=message[:300], steps=self._steps)
+        self._update(progress=min(max(share, self.at_least), 1.0), message=message[:300], steps=self._steps)
 
     def log(self, text: str) -> None:
         """Add a line people can read on the job's page."""
-        JobLine.objects.create(job=self.job, at=clock.now(), text=text[:2000])
+        with self._talking:
+            JobLine.objects.create(job=self.job, at=clock.now(), text=text[:2000])
 
     @contextmanager
     def finishing(self, result: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
@@ -128,6 +159,30 @@ class JobContext:
                 heartbeat_at=now,
             )
         self.finished = True
+
+
+class _Watch(threading.Thread):
+    """Raises an exception in a thread once its job is to stop (PyThreadState_SetAsyncExc)."""
+
+    def __init__(self, context: JobContext, thread: int) -> None:
+        super().__init__(daemon=True, name=f"watch-{context.job.id}")
+        self._context, self._thread = context, ctypes.c_ulong(thread)
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.2):
+            if self._context.cancelled():
+                with self._context._talking:
+                    if not self._ended.is_set():
+                        stop = ClaimLost if self._context.is_lost else Cancelled
+                        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, ctypes.py_object(stop))
+                return
+
+    def stop(self) -> None:
+        """Raise nothing any more, not even what was about to be."""
+        self._ended.set()
+        self.join()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, None)
 
 
 HandlerFunction = Callable[[JobContext], dict[str, Any] | None]

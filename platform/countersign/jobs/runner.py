@@ -23,12 +23,14 @@ from countersign import clock, refusals
 from countersign.actors import Actor, resolve
 from countersign.errors import CountersignError, Refused
 from countersign.jobs import actions, handlers
-from countersign.jobs.handlers import Cancelled, ClaimLost, JobContext, JobFailed, Retry
+from countersign.jobs.handlers import Cancelled, ClaimLost, JobContext, JobFailed, Retry, Wait
 from countersign.jobs.models import Job, JobState
 
 log = structlog.get_logger(__name__)
 
 RESEND_SECONDS = 15
+#: A job that waits for others looks for itself so often, in case the worker that was to wake it died.
+LOOK_SECONDS = 60
 
 _UNEXPECTED = "Countersign itself failed here. Tell the operator the reference {}; the log has the rest."
 
@@ -155,6 +157,8 @@ def run(job_id: UUID) -> None:
         log.warning("job.claim_lost")
     except Cancelled:
         _end(job, actor, JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
+    except Wait as pause:
+        _lay_aside(job, pause)
     except Retry as trouble:
         _try_again(job, actor, trouble)
     except JobFailed as failure:
@@ -219,6 +223,19 @@ def _try_again(job: Job, actor: Actor, trouble: Retry) -> None:
         message=f"{trouble.message} Trying again.",
         run_after=clock.now() + timedelta(seconds=trouble.after_seconds),
     )
+
+
+def _lay_aside(job: Job, pause: Wait) -> None:
+    laid_aside = Job.objects.filter(id=job.id, claim=job.claim, state=JobState.RUNNING).update(
+        state=JobState.QUEUED,
+        claim=None,
+        sent_at=None,
+        message=pause.message,
+        attempts=F("attempts") - 1,
+        run_after=clock.now() + timedelta(seconds=LOOK_SECONDS),
+    )
+    if laid_aside and pause.ready():
+        actions.wake(job=job.id)
 
 
 def sweep() -> dict[str, int]:

@@ -1,0 +1,68 @@
+"""What running a version's model takes, looked up before its file is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from countersign.blobs.models import Blob
+from countersign.jobs.handlers import JobFailed
+from governance.evaluation.models import Evaluation
+from registry.versions.models import ManifestFile
+
+if TYPE_CHECKING:
+    from governance.evaluation.sandbox import Flavour, Isolation, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A model's file and the data's, and how the one is run on the other. `types` holds what the signature says of
+    the features, in the model's order."""
+
+    types: dict[str, str]
+    flavour: Flavour
+    isolation: Isolation
+    limits: Limits
+    artifact: ManifestFile
+    data: Blob
+
+
+def prepare(evaluation: Evaluation) -> Prepared:
+    """Raises JobFailed (no_signature, flavour_unknown, isolation_too_weak, data_elsewhere)."""
+    from governance.evaluation.sandbox import Flavour, Limits, detect_isolation
+
+    version, data_version = evaluation.version, evaluation.dataset_version
+    types = {feature["name"]: feature["type"] for feature in version.signature.get("features", [])}
+    if not types:
+        raise JobFailed(
+            "no_signature",
+            "The version's signature names no features, so the columns to score are unknown. "
+            "Upload it again with `signature.features`.",
+        )
+    try:
+        flavour = Flavour(version.flavour)
+    except ValueError:
+        raise JobFailed(
+            "flavour_unknown",
+            f"Models of the kind “{version.flavour}” cannot be run here. Known: {', '.join(Flavour)}.",
+        ) from None
+    isolation = detect_isolation()
+    if isolation.level < settings.ISOLATION_MINIMUM:
+        raise JobFailed(
+            "isolation_too_weak",
+            f"This host reaches sandbox level {isolation.level}; at least {settings.ISOLATION_MINIMUM} is required. "
+            "Run the worker on Linux 5.13 or newer, or lower COUNTERSIGN_ISOLATION_MIN knowingly.",
+        )
+    if data_version.blob is None:
+        raise JobFailed(
+            "data_elsewhere", f"{data_version} is kept elsewhere; upload its file to evaluate on it."
+        )
+    limits = Limits(
+        memory_bytes=settings.EVALUATION_MEMORY_BYTES,
+        cpu_seconds=settings.EVALUATION_CPU_SECONDS,
+        wall_seconds=settings.EVALUATION_WALL_SECONDS,
+    )
+    artifact = version.files.select_related("blob").get(path=version.entry_file)
+    return Prepared(types, flavour, isolation, limits, artifact, data_version.blob)
