@@ -114,7 +114,7 @@ def test_a_real_model_gives_evidence_that_can_be_made_again(world: kit.World, tm
 
     leaf = last("governance.evaluation.succeeded")
     assert (leaf["via"], leaf["act"]) == (f"job:{evaluation.job_id}", str(world.maker.act))
-    assert [step["state"] for step in evaluation.job.steps] == ["done"] * 5
+    assert [step["state"] for step in evaluation.job.steps] == ["done"] * 6
 
     again = run(ask(world, evaluation.version, evaluation.dataset_version))
     assert again.number > evaluation.number
