@@ -5,41 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from countersign.upkeep.doctor import examine
-from countersign.upkeep.doctor.findings import Finding, exit_status, lines, missing, ok, weak
-from governance.evaluation.sandbox.isolation import detect_isolation
-
-GOOD_LEVEL = 2
-
-
-def isolation() -> Iterator[Finding]:
-    """The sandbox level this process reaches, tried for real."""
-    found = detect_isolation()
-    seen = f"level {found.level} ({', '.join(found.layers) or 'no layer'}) on {found.kernel}"
-    refused = " ".join(found.refused)
-    if found.level < settings.ISOLATION_MINIMUM:
-        yield missing(
-            "Sandbox",
-            f"{seen}; COUNTERSIGN_ISOLATION_MIN asks for {settings.ISOLATION_MINIMUM}",
-            why="Evaluations fail here: a model is a program, and it is not run with less around it.",
-            do=f"{refused} Linux 5.13 or newer with Landlock reaches level 2.",
-        )
-    elif found.level < GOOD_LEVEL:
-        yield weak(
-            "Sandbox",
-            seen,
-            why="A hostile model could read what the worker reads, or reach the network.",
-            do=refused,
-        )
-    else:
-        yield ok("Sandbox", seen)
+from countersign.upkeep.doctor.findings import exit_status, lines
+from governance.evaluation.confinement import findings as isolation
 
 
 class Command(BaseCommand):
