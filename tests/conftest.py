@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from django.db import connections
@@ -50,6 +51,26 @@ def _fresh_database(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _fresh_database  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_data_read_once() -> Iterator[None]:
+    """What a data file says of itself is asked of the product's own reader once for the same bytes: hundreds of tests
+    register the same three rows, and each child process costs as much as the rest of such a test."""
+    from registry.datasets import reading
+
+    known: dict[tuple[str, bytes], reading.FileFacts] = {}
+
+    def read_facts(file: BinaryIO, *, format: str) -> reading.FileFacts:  # noqa: A002  as in the product
+        content = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+        key = format, hashlib.sha256(content).digest()
+        if key not in known:
+            known[key] = reading.read_facts(file, format=format)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("registry.datasets.actions.read_facts", read_facts)
+        yield
 
 
 _anchors = count(1)

@@ -70,15 +70,16 @@ def make_subject(*, tier: str | None = "high", **version: Any) -> Subject:
     model = make.make_model(team, actor=maker)
     if tier is not None:
         set_profile(model=model, risk_tier=tier, purpose="Tests.", tier_reason="", actor=maker)
+    known = DatasetVersion.objects.count()  # bytes no other data of this test has, and the next test's again
     training, holdout = (
         make.make_dataset_version(
             make.make_dataset(team, actor=maker),
             actor=maker,
             content=make.parquet_bytes(
-                {"row_key": ["a", "b"], "sex": ["f", "m"], "default": [0, 1], "x": [next(_numbers), 0]}
+                {"row_key": ["a", "b"], "sex": ["f", "m"], "default": [0, 1], "x": [number, 0]}
             ),
         )
-        for _ in range(2)
+        for number in range(known, known + 2)
     )
     run = RunDescription(
         experiment=f"experiment-{next(_numbers)}",
