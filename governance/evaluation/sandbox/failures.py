@@ -281,8 +281,9 @@ def _signalled(number: int, ended: "Ended", limits: Limits) -> Refusal:
             "The model made a forbidden system call: one of another processor architecture, which no library "
             "here makes. Remove that from the model and upload it as a new version.",
         )
+    # Out of memory, libraries print so, crash, or both. A process that was killed has printed nothing of use.
     near = ended.peak_rss_bytes >= _NEAR_LIMIT * limits.memory_bytes
-    if number != signal.SIGKILL and (near or _MEMORY_WORDS.search(ended.log)):
+    if near or (number != signal.SIGKILL and _MEMORY_WORDS.search(ended.log)):
         return Refusal("out_of_memory", _out_of_memory(limits))
     name = _SIGNALS.get(number, f"signal {number}")
     return Refusal(

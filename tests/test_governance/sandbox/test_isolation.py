@@ -1,7 +1,9 @@
 """What the host offers is found by trying, and weaker hosts are weaker in the way their level says."""
 
 import dataclasses
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -36,7 +38,12 @@ def test_the_level_and_its_layers_agree(isolation: Isolation) -> None:
 
 def test_every_missing_part_is_explained(isolation: Isolation) -> None:
     explained = " ".join(isolation.refused)
-    for layer, word in (("bubblewrap", "bubblewrap"), ("seccomp", "seccomp"), ("landlock", "landlock")):
+    for layer, word in (
+        ("bubblewrap", "bubblewrap"),
+        ("seccomp", "seccomp"),
+        ("landlock", "landlock"),
+        ("notification", "notification"),
+    ):
         assert (layer in isolation.layers) != (word in explained)
     if os.geteuid() == 0:
         assert ("other_user" in isolation.layers) != ("A user of its own" in explained)
@@ -69,6 +76,46 @@ os.wait()
     outcome = run(models.predicting(body, tmp_path), isolation=weaker)
     assert outcome.circumstances["strays"] >= 1
     assert not list(models.sandboxed(os.getpid()))
+
+
+def test_without_notification_the_same_is_refused_and_the_models_own_word_is_all_there_is(
+    isolation: Isolation, fails: Fails, tmp_path: Path
+) -> None:
+    layers = tuple(layer for layer in isolation.layers if layer != "notification")
+    silent = dataclasses.replace(isolation, layers=layers)
+    artifact = models.predicting("import socket\nsocket.socket()", tmp_path)
+    failure = fails(artifact, isolation=silent)
+    assert failure.code == "forbidden"
+    assert failure.message.startswith("The model tried to use something outside its sandbox")
+    assert failure.said == "PermissionError: [Errno 1] Operation not permitted"
+    assert failure.circumstances["attempts"] == []
+    assert failure.circumstances["isolation"]["notification"] is False
+
+
+def test_a_host_whose_calls_are_listened_to_already_does_without_notification() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LISTENED_TO],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["level"] >= 2
+    assert found["notification"] is False
+    assert [reason for reason in found["refused"] if "notification: [Errno 16] seccomp" in reason]
+
+
+# A container's own supervisor may have taken the one listener a process can have. This filter allows everything.
+_LISTENED_TO = """
+import ctypes, json, struct
+from governance.evaluation.sandbox import detect_isolation
+from governance.evaluation.sandbox.inside import kernel
+code = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000), 8)
+kernel.no_new_privileges()
+kernel.syscall("seccomp", 1, 8, struct.pack("=H6xQ", 1, ctypes.addressof(code)))
+print(json.dumps(detect_isolation().as_dict()))
+"""
 
 
 def test_a_sandbox_that_cannot_be_started_is_the_hosts_fault(

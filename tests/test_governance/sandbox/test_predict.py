@@ -35,6 +35,7 @@ def test_predictions_are_those_of_the_model_in_this_process(
     assert outcome.scores.tobytes() == models.here(models.pipeline()).tobytes()
     assert outcome.scores.dtype == numpy.dtype("<f8")
     assert outcome.classes == ("0", "1")
+    assert outcome.circumstances["attempts"] == [], "an honest model tries nothing"
 
 
 def test_a_second_run_gives_the_same_bytes_and_the_circumstances_are_told(run: Run, tmp_path: Path) -> None:
