@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
     if pa.types.is_dictionary(array.type):
         of_words = value_hashes(array.dictionary)
         codes = pc.fill_null(pc.cast(array.indices, pa.int64()), len(of_words))
-        found: Hashes = np.append(of_words, _MISSING)[codes.to_numpy(zero_copy_only=False)]
+        found: Hashes = np.append(of_words, _OF_MISSING)[codes.to_numpy(zero_copy_only=False)]
         return found
     numbers = _as_numbers(array)
     if numbers is None:
@@ -48,7 +48,7 @@ def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
     else:
         hashes = _mixed(numbers)
     if array.null_count:
-        hashes = np.where(pc.is_null(array).to_numpy(zero_copy_only=False), _MISSING, hashes)
+        hashes = np.where(pc.is_null(array).to_numpy(zero_copy_only=False), _OF_MISSING, hashes)
     return hashes
 
 
@@ -89,7 +89,4 @@ def _mixed(values: Any) -> Hashes:
     return found
 
 
-def gathered(batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Hashes:
-    """The hashes of all rows of the batches: eight bytes a row are held, and one batch."""
-    parts = [row_hashes(batch, columns) for batch in batches]
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
+_OF_MISSING = _mixed(np.array([_MISSING]))[0]

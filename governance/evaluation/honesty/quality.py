@@ -24,7 +24,6 @@ _ORDER: dict[Severity, int] = {"blocker": 0, "warning": 1, "note": 2}
 MANY_MISSING = 0.2
 MANY_TWICE = 0.01
 MANY_UNSEEN = 0.05
-MANY_CONFLICTS = 0.01
 RARE_CLASS = 0.01
 
 #: Words of a column are compared with those of training as long as there are no more than this many.
@@ -142,7 +141,7 @@ def data_quality(
         *_of_rows(profile.rows, labels, task),
         *_of_key(row_key),
         *_of_columns(profile, features),
-        *_of_repetition(content, labels, task),
+        *_of_repetition(content, labels, task, named=bool(row_key)),
         *_of_groups(groups, task),
         *_of_training(profile, training, features),
         *_of_time(period, training_period),
@@ -216,8 +215,9 @@ def _of_columns(profile: Profile, features: Sequence[str]) -> Iterable[Finding]:
             yield Finding("missing_values", severity, name, sentence, column.missing)
 
 
-def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task) -> Iterable[Finding]:
-    """Rows that are said twice, and rows of equal features with different labels."""
+def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task, *, named: bool) -> Iterable[Finding]:
+    """Rows that are said twice, and rows of equal features with different labels. With keys (`named`), which do not
+    repeat, they are different things that look alike."""
     rows = len(content)
     if not rows:
         return
@@ -226,7 +226,7 @@ def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task) -> Iterabl
     pairs = np.unique(of_content.astype(np.int64) * (int(of_label.max()) + 1) + of_label)
     twice = rows - len(pairs)
     if twice:
-        severity: Severity = "warning" if twice > MANY_TWICE * rows else "note"
+        severity: Severity = "warning" if twice > MANY_TWICE * rows and not named else "note"
         verb = "repeats" if twice == 1 else "repeat"
         sentence = f"{_rows(twice)} ({twice / rows:.1%}) {verb} the features and the label of another."
         yield Finding("duplicate_rows", severity, "", sentence, twice)
@@ -235,12 +235,11 @@ def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task) -> Iterabl
     labels_of = np.bincount(pairs // (int(of_label.max()) + 1), minlength=len(sizes))
     conflicting = int(sizes[labels_of > 1].sum())
     if conflicting:
-        severity = "warning" if conflicting > MANY_CONFLICTS * rows else "note"
         sentence = (
             f"{_rows(conflicting)} ({conflicting / rows:.1%}) {_has(conflicting)} the features of another row and a "
             "different label, which no model of these features can get right."
         )
-        yield Finding("label_conflicts", severity, "", sentence, conflicting)
+        yield Finding("label_conflicts", "note", "", sentence, conflicting)
 
 
 def _of_groups(groups: Iterable[Mapping[str, Any]], task: Task) -> Iterable[Finding]:
