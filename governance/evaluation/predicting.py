@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from governance.evaluation.data import EvaluationData
-    from governance.evaluation.sandbox import Limits, Outcome
+    from governance.evaluation.sandbox import EvaluationFailed, Limits, Outcome
 
 
 #: Where predicting begins and ends within an evaluation's progress.
@@ -96,6 +96,15 @@ def wait_for_parts(context: JobContext, evaluation: Evaluation, parts: list[Eval
         )
     if parts:
         context.at_least = context.job.progress
+
+
+def job_failure(context: JobContext, failure: EvaluationFailed, suspect: str = "") -> JobFailed:
+    """What the job fails of when its sandbox did; `suspect` is a further sentence. Raises Cancelled where somebody
+    asked for that."""
+    context.check()
+    return JobFailed(
+        failure.code, f"{failure.message}{suspect}", said=failure.said, circumstances=failure.circumstances
+    )
 
 
 def received(scores: NDArray[np.float64]) -> Incoming:

@@ -17,7 +17,7 @@ from governance.evaluation.evidence import circumstances_of, results_of
 from governance.evaluation.measuring import form_of, measure
 from governance.evaluation.models import Evaluation
 from governance.evaluation.pace import Pace
-from governance.evaluation.predicting import answers, predictor, received, wait_for_parts
+from governance.evaluation.predicting import answers, job_failure, predictor, received, wait_for_parts
 from governance.evaluation.preparing import prepare
 from governance.evaluation.suites import Suite
 
@@ -102,11 +102,7 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
                     predicted,
                 )
     except EvaluationFailed as failure:
-        context.check()
-        message = f"{failure.message}{suspect}"
-        raise JobFailed(
-            failure.code, message, said=failure.said, circumstances=failure.circumstances
-        ) from failure
+        raise job_failure(context, failure, suspect) from failure
     measured |= scrutiny.results | probed.results
     measured["not_measured"] = [
         *measured.get("not_measured", []),
