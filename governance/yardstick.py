@@ -15,6 +15,7 @@ from governance.environments.queries import environments_in_order
 from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS
 from governance.evaluation.models import Evaluation
 from governance.evaluation.yardstick import Limit, Requirement, Yardstick, register
+from governance.policies.around import around_of
 from governance.policies.document import Rule
 from governance.policies.queries import policy_in_force
 from governance.policies.requirements import RequirementResult
@@ -22,7 +23,6 @@ from governance.policies.rules import document_of
 from governance.policies.sentences import OPERATORS, limit_text
 from governance.policies.verdict import judge
 from governance.profiles.queries import profile_of
-from governance.promotion.queries import live_in
 from registry.versions.tasks import Task, task_of
 
 _ENDS: dict[str, Literal["low", "high", ""]] = {
@@ -41,34 +41,38 @@ def yardstick_of(evaluation: Evaluation) -> Yardstick:
     if environment is None:
         return Yardstick(missing="There is no environment yet, so no policy applies.")
     version = evaluation.version
-    live = live_in(environment, version.model)
-    champion_version = live.version if live and live.version_id != version.pk else None
-    champion = evidence_on_same_rows(evaluation, champion_version) if champion_version else None
+    around = around_of([version])[version.pk]
+    rival = around.rivals.of(version, environment.slug)
+    beside = around.rivals.beside(evaluation, version, environment.slug)
+    compared: dict[str, Any] = {
+        "environment": environment.name,
+        "live": rival.version if rival else None,
+        "champion": evidence_on_same_rows(evaluation, rival.version) if rival else None,
+        "role": rival.role if rival else "champion",
+        "differences": beside.comparison.differences["diffs"] if beside.comparison else {},
+        "not_compared": beside.why if rival else "",
+    }
     profile = profile_of(version.model)
     revision = policy_in_force(profile.risk_tier, environment) if profile else None
     if revision is None:
-        return Yardstick(
-            environment=environment.name,
-            missing=_why_no_policy(profile.risk_tier if profile else None, environment),
-            live=champion_version,
-            champion=champion,
-        )
+        missing = _why_no_policy(profile.risk_tier if profile else None, environment)
+        return Yardstick(missing=missing, **compared)
     document = document_of(revision)
     judged = judge(
         version=version,
         document=document,
         evaluation=evaluation if evaluation.suite == document.suite_for(version) else None,
         card=newest_revision(version),
+        around=around,
     )
     rules, task = {rule.id: rule for rule in document.rules}, task_of(version.signature)
     return Yardstick(
-        environment=environment.name,
         policy=f"{document.name}, revision {revision.number}",
         url=reverse("governance:policy", args=[revision.policy_id]),
         limits=tuple(limit for rule in document.rules if (limit := _limit(rule))),
         requirements=tuple(_requirement(one) for one in judged if _reads_evidence(one, rules, task)),
-        live=champion_version,
-        champion=champion,
+        margins=document.margins,
+        **compared,
     )
 
 

@@ -3,8 +3,8 @@ change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -12,22 +12,40 @@ from django.utils.safestring import SafeString
 from countersign.web import formats
 from countersign.web.charts import interval
 from governance.comparisons.models import Comparison
-from governance.evaluation.measures.catalogue import METRICS, Better, Measure, Unit
+from governance.evaluation.differing import (
+    BETTER,
+    DIFFERS,
+    EQUAL,
+    NO_WORSE,
+    NOT_MEASURED,
+    UNSURE,
+    WORSE,
+    Told,
+    signed,
+    told,
+)
+from governance.evaluation.measures.catalogue import METRICS, Measure
 from governance.evaluation.models import Evaluation
 from governance.evaluation.writing import span, written
 from registry.versions.models import ModelVersion
 
-_ORDER = {"Worse": 0, "Cannot tell": 1, "Differs": 2, "Better": 3, "Not measured": 4}
+_ORDER = (WORSE, UNSURE, DIFFERS, NO_WORSE, EQUAL, BETTER, NOT_MEASURED)
+
+
+#: A p held for all groups below this is told.
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureLine:
-    """A measure of both versions on the same rows; what is absent was not measured."""
+    """A measure of both versions on the same rows; what is absent was not measured. `margin` is how much worse the
+    policy in force lets it be."""
 
     measure: Measure
     was: dict[str, Any] | None
     now: dict[str, Any] | None
     difference: dict[str, Any] | None
+    margin: float | None = field(default=None, kw_only=True)
 
     @property
     def was_value(self) -> str:
@@ -52,7 +70,7 @@ class MeasureLine:
     @property
     def change(self) -> str:
         """The difference, with its sign."""
-        return self._signed(self.difference["value"]) if self.difference else formats.NOT_MEASURED
+        return signed(self.measure, self.difference["value"]) if self.difference else formats.NOT_MEASURED
 
     @property
     def change_span(self) -> str:
@@ -60,28 +78,27 @@ class MeasureLine:
         if not self.difference or self.difference["diff_ci_low"] is None:
             return "no interval"
         low, high = self.difference["diff_ci_low"], self.difference["diff_ci_high"]
-        return f"{self._signed(low)} to {self._signed(high)}"
+        return f"{signed(self.measure, low)} to {signed(self.measure, high)}"
+
+    @property
+    def told(self) -> Told:
+        """What the difference says, in words, against the margin."""
+        return told(self.measure, self.difference, self.margin)
 
     @property
     def word(self) -> str:
-        """Better, worse or cannot tell, by the interval of the difference alone; for a measure with an ideal or
-        with no better side, only whether it differs."""
-        if self.difference is None or self.difference["value"] is None:
-            return "Not measured"
-        low, high = self.difference["diff_ci_low"], self.difference["diff_ci_high"]
-        if low is None or high is None or low <= 0 <= high:
-            return "Cannot tell"
-        if self.measure.better is Better.HIGHER:
-            return "Better" if low > 0 else "Worse"
-        if self.measure.better is Better.LOWER:
-            return "Better" if high < 0 else "Worse"
-        return "Differs"
+        """Better, worse, equal, no worse or cannot tell; not measured without a difference."""
+        return self.told.word
 
     @property
     def kind(self) -> str:
         """The status drawn beside the word."""
-        kinds = {"Better": "met", "Worse": "not_met", "Differs": "half", "Not measured": "not_measured"}
-        return kinds.get(self.word, "not_applicable")
+        return self.told.kind
+
+    @property
+    def amount(self) -> str:
+        """By how much, in a few words."""
+        return self.told.amount
 
     @property
     def difference_drawn(self) -> SafeString | None:
@@ -100,39 +117,99 @@ class MeasureLine:
             width=180,
         )
 
-    def _signed(self, value: Any) -> str:
-        if self.measure.unit is Unit.TARGET:
-            return formats.quantity(value, plus=True)
-        return formats.difference(value)
-
 
 def measure_lines(
-    evaluation: Evaluation, against: Evaluation, comparison: Comparison | None
+    evaluation: Evaluation,
+    against: Evaluation,
+    comparison: Comparison | None,
+    margins: Mapping[str, float] | None = None,
 ) -> list[MeasureLine]:
     """Every measure either evaluation has, worst first; without a comparison there is no difference to say."""
+    margins = margins or {}
     now, was = evaluation.results_document["metrics"], against.results_document["metrics"]
     diffs = comparison.differences["diffs"] if comparison else {}
     lines = [
-        MeasureLine(METRICS[name], was.get(name), now.get(name), diffs.get(name))
+        MeasureLine(METRICS[name], was.get(name), now.get(name), diffs.get(name), margin=margins.get(name))
         for name in METRICS
         if name in now or name in was
     ]
-    return sorted(lines, key=lambda line: _ORDER[line.word])
+    return sorted(lines, key=lambda line: _ORDER.index(line.word))
 
 
 def in_words(lines: Iterable[MeasureLine]) -> str:
-    """“Of 9 measures 7 are better, 1 is worse; of 1 it cannot be told.”"""
+    """“Of 9 measures 1 is worse, 7 are better, of 1 it cannot be told.”"""
     counted = [line.word for line in lines if line.difference is not None]
     if not counted:
         return ""
     parts = [
         f"{counted.count(word)} {'is' if counted.count(word) == 1 else 'are'} {word.lower()}"
-        for word in ("Worse", "Better")
+        for word in (WORSE, BETTER, EQUAL, NO_WORSE)
         if word in counted
     ]
-    if unsure := counted.count("Cannot tell"):
+    if unsure := counted.count(UNSURE):
         parts.append(f"of {unsure} it cannot be told")
     return f"Of {formats.plural(len(counted), 'measure')} {', '.join(parts) or 'none says which is better'}."
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One group of both versions: what the paired difference says of each of its measures."""
+
+    attribute: str
+    group: str
+    n: int
+    sufficient: bool
+    cells: tuple[tuple[Measure, dict[str, Any] | None, Told], ...]
+
+    @property
+    def texts(self) -> list[tuple[Measure, str, str, Told]]:
+        """Each measure with its difference and interval as text."""
+        found = []
+        for measure, one, said in self.cells:
+            line = MeasureLine(measure, None, None, one)
+            found.append((measure, line.change, line.change_span if one else "", said))
+        return found
+
+
+def group_lines(comparison: Comparison | None) -> list[GroupLine]:
+    """The groups of every attribute, those that a measure found worse first, then by name; empty where the comparison
+    tells of none. A difference counts as one only where it does so among all groups (p held by Holm)."""
+    entries = comparison.differences.get("groups", []) if comparison else []
+    names = list(dict.fromkeys(name for entry in entries for name in entry["diffs"]))
+    lines = [
+        GroupLine(
+            attribute=entry["attribute"].replace("_", " "),
+            group=entry["group"],
+            n=entry["n"],
+            sufficient=entry["sufficient"],
+            cells=tuple(
+                (
+                    METRICS[name],
+                    entry["diffs"].get(name),
+                    _told_among(METRICS[name], entry["diffs"].get(name)),
+                )
+                for name in names
+            ),
+        )
+        for entry in entries
+    ]
+    return sorted(lines, key=lambda line: (not line.sufficient, _worst(line)))
+
+
+def _worst(line: GroupLine) -> int:
+    return min((_ORDER.index(said.word) for _, _, said in line.cells), default=len(_ORDER))
+
+
+def _told_among(measure: Measure, difference: dict[str, Any] | None) -> Told:
+    """As `told`; what holds of one group looked at alone, but not among all of them, is not told."""
+    said = told(measure, difference)
+    if (
+        difference
+        and said.word in (BETTER, WORSE, DIFFERS)
+        and (difference.get("p_holm") or 0.0) > SIGNIFICANT
+    ):
+        return Told(UNSURE, "not among so many groups")
+    return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,16 @@ from governance.cards.history import changes_between
 from governance.cards.queries import newest_revision
 from governance.comparisons.actions import request_comparison
 from governance.comparisons.facts import facts_between
-from governance.comparisons.lines import answer_table, file_lines, in_words, measure_lines
+from governance.comparisons.lines import (
+    MeasureLine,
+    answer_table,
+    file_lines,
+    group_lines,
+    in_words,
+    measure_lines,
+)
 from governance.comparisons.queries import comparing_now, comparison_of, newest_pair, why_not_paired
+from governance.evaluation.yardstick import yardstick_of
 from registry.versions.access import get_model, get_version
 
 CHOICES = 50
@@ -53,7 +61,9 @@ def compare(request: HttpRequest, name: str, number: int, other: int) -> HttpRes
         request_comparison(evaluation=evaluation, against=against, actor=actor)
         return redirect_after_post(request, "governance:compare", name, number, other)
     comparison = comparison_of(evaluation, against) if evaluation and against and not why_not else None
-    lines = measure_lines(evaluation, against, comparison) if evaluation and against and not why_not else []
+    lines: list[MeasureLine] = []
+    if evaluation and against and not why_not:
+        lines = measure_lines(evaluation, against, comparison, yardstick_of(evaluation).margins)
     card, old_card = newest_revision(version), newest_revision(old)
     facts = list(facts_between(version, old, card))
     everything = request.GET.get("show") == "everything"
@@ -73,6 +83,7 @@ def compare(request: HttpRequest, name: str, number: int, other: int) -> HttpRes
         "unpaired": sum(line.difference is None for line in lines) if comparison else 0,
         "summary": in_words(lines),
         "answers": answer_table(comparison),
+        "groups": group_lines(comparison),
         "everything": everything,
         "facts": [fact for fact in facts if everything or fact.was != fact.now],
         "same_facts": sum(fact.was == fact.now for fact in facts),

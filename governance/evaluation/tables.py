@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from countersign.web import charts, formats
+from governance.evaluation.differing import told
 from governance.evaluation.measures.catalogue import (
     FAIRNESS,
     FAIRNESS_RULES,
@@ -38,7 +39,8 @@ _WORST = {"not_met": 0, "not_measured": 1, "insufficient": 2, "waived": 3, "met"
 
 @dataclass(frozen=True, slots=True)
 class MeasureRow:
-    """One measure of all rows. `value` and `interval` are text; `undefined` says why there is no value."""
+    """One measure of all rows. `value` and `interval` are text; `undefined` says why there is no value, `told` what the
+    paired difference to the champion says."""
 
     name: str
     label: str
@@ -47,6 +49,7 @@ class MeasureRow:
     interval: str
     drawing: SafeString | str
     champion: str
+    told: str
     n: int
     method: str
     demands: tuple[str, ...]
@@ -143,6 +146,7 @@ def _measure_row(
     champion: Estimate = {}
     if yardstick.champion:
         champion = yardstick.champion.results_document["metrics"].get(measure.name, {})
+    difference = yardstick.differences.get(measure.name)
     label = measure.label
     if measure.name in AT_THRESHOLD and "threshold" in results:
         label = f"{label} at {formats.score(results['threshold'], 2)}"
@@ -154,6 +158,7 @@ def _measure_row(
         interval=span(measure, estimate),
         drawing=drawn(label, estimate, limit=limit, champion=champion, width=width),
         champion=written(measure, champion["value"]) if champion.get("value") is not None else "",
+        told=told(measure, difference, yardstick.margins.get(measure.name)).sentence if difference else "",
         n=int(estimate.get("n") or 0),
         method=str(estimate.get("method", "")),
         demands=tuple(one.demand for one in limits),

@@ -7,8 +7,8 @@ pages of evaluations can show limits, verdicts and the champion without knowing 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from governance.evaluation.models import Evaluation
 from registry.versions.models import ModelVersion
@@ -47,8 +47,11 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """What one evaluation is held against. Without a policy `missing` says in a sentence why. `live` is the
-    version live in the environment now, `champion` its evidence on the same data; either may be absent."""
+    """What one evaluation is held against. Without a policy `missing` says in a sentence why. `live` is the version
+    it is compared with: the one live in the environment now, or (`role`) the declared baseline where none is;
+    `champion` is its evidence on the same rows. Either may be absent. `differences` are those measured row by row, by
+    measure; without them `not_compared` says in a sentence why. `margins` are how much worse the policy lets a measure
+    be."""
 
     environment: str = ""
     policy: str = ""
@@ -58,6 +61,15 @@ class Yardstick:
     requirements: tuple[Requirement, ...] = ()
     live: ModelVersion | None = None
     champion: Evaluation | None = None
+    role: Literal["champion", "baseline"] = "champion"
+    differences: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    not_compared: str = ""
+    margins: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """The version it is compared with, as a heading: “Champion 3”, “Baseline 1”."""
+        return f"{self.role.capitalize()} {self.live.number}" if self.live else ""
 
     def limits_on(self, measure: str, *, each: str = "", attribute: str = "") -> list[Limit]:
         """The limits on a measure where it stands: of all rows, or of the groups of an attribute."""

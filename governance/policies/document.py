@@ -13,6 +13,7 @@ from governance.evaluation.measures.catalogue import (
     FAIRNESS,
     GROUP_METRICS,
     METRICS,
+    Better,
     Measure,
     Task,
 )
@@ -88,6 +89,18 @@ class Rule:
         return METRICS.get(name) or FAIRNESS.get(name)
 
     @property
+    def margin(self) -> float | None:
+        """How much worse than the champion the rule lets its measure be, at the worse end of the difference; None
+        for a rule that asks for no such thing."""
+        if not self.compare_to or self.measure is None or not isinstance(self.limit, Decimal):
+            return None
+        if self.bound == "diff_ci_low" and self.op in (">=", ">") and self.measure.better is Better.HIGHER:
+            return max(0.0, float(-self.limit))
+        if self.bound == "diff_ci_high" and self.op in ("<=", "<") and self.measure.better is Better.LOWER:
+            return max(0.0, float(self.limit))
+        return None
+
+    @property
     def tasks(self) -> frozenset[Task]:
         """The tasks whose evidence holds what the rule reads; every one for what is measured of all."""
         if self.path in EVIDENCE_TASKS:
@@ -117,3 +130,11 @@ class PolicyDocument:
         """The suite that measures what this version does; empty where the policy names none for its task."""
         task = task_of(version.signature)
         return next((name for name in self.suites if SUITES[name].task is task), "")
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """How much worse than the champion the policy lets a measure be at the worse end of the difference, by its
+        name."""
+        return {
+            rule.measure.name: rule.margin for rule in self.rules if rule.measure and rule.margin is not None
+        }

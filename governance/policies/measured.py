@@ -4,16 +4,16 @@ the evidence holds at a path. What is undefined, missing or rests on too few row
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from countersign.web.formats import plural, thousands
 from governance.comparisons.rivals import Beside
-from governance.evaluation.measures.catalogue import EVIDENCE, METRICS, Unit
+from governance.evaluation.measures.catalogue import EVIDENCE, METRICS, SECTIONS, Unit
 from governance.policies.document import Rule
 from governance.policies.requirements import Outcome, State, exact, exact_text, holds, plainly, shown
-from governance.policies.sentences import OPERATORS, limit_text
+from governance.policies.sentences import OPERATORS, inside, limit_text, words_of
 
 _ENDS = {"low": "lower", "high": "upper"}
 
@@ -95,7 +95,10 @@ def of_evidence(rule: Rule, results: Mapping[str, Any]) -> Outcome:
     if rule.path == "leakage.row_overlap" and inconclusive:
         why = inconclusive if isinstance(inconclusive, str) else "Rows repeat too often by chance alone."
         return Outcome.missing(f"{label} is inconclusive. {why}")
-    return _of_one(rule, label, found if isinstance(found, Mapping) else None, results)
+    outcome = _of_one(rule, label, found if isinstance(found, Mapping) else None, results)
+    if outcome.state == "not_met" and (detail := _in_particular(rule.path, results)):
+        return replace(outcome, message=f"{outcome.message} {detail}")
+    return outcome
 
 
 def of_comparison(rule: Rule, beside: Beside) -> Outcome:
@@ -123,11 +126,39 @@ def _of_one(
 
 
 def why_missing(rule: Rule, results: Mapping[str, Any]) -> str:
-    """Why the evidence does not hold what the rule reads: the reason it gives itself, else that its suite does not
-    report it. A sentence, for after a colon."""
-    section = rule.over or rule.path.partition(".")[0]
-    for one in results.get("not_measured", []):
-        what = str(one.get("what", "")).lower().replace(" ", "_")
-        if what in (rule.path, section):
-            return str(one.get("why", ""))
-    return "the evaluation's suite does not report it."
+    """Why the evidence does not hold what the rule reads: the reasons it gives itself, else that its suite does not
+    report it. Sentences, for after a colon."""
+    names = {rule.path, rule.over or rule.path.partition(".")[0]}
+    names |= {SECTIONS[name] for name in names if name in SECTIONS}
+    if rule.path in EVIDENCE:
+        names.add(EVIDENCE[rule.path].label)
+    given = (one for one in results.get("not_measured", []) if _about(str(one.get("what", "")), names))
+    why = " ".join(dict.fromkeys(str(one["why"]) for one in given if one.get("why")))
+    return why or "the evaluation's suite does not report it."
+
+
+def _about(what: str, names: set[str]) -> bool:
+    """Whether a section that was not measured is one of these, or a part of one: “Flip test: sex”."""
+    return what in names or what.partition(":")[0] in names
+
+
+def _in_particular(path: str, results: Mapping[str, Any]) -> str:
+    """What the number is about in this evidence: the feature, the disturbance, the defects. A sentence, or nothing."""
+    match path:
+        case "leakage.single_feature":
+            features = results["leakage"].get("features") or []
+            return f"It is “{features[0]['feature']}”." if features else ""
+        case "robustness.largest_drop":
+            worst = results["robustness"].get("largest_drop_in")
+            return f"The worst: {inside(worst)}." if worst else ""
+        case "data_quality.blockers":
+            found = results["data_quality"].get("findings", [])
+            return " ".join(one["sentence"] for one in found if one.get("severity") == "blocker")
+        case "flip_rate":
+            rates = [
+                (one["rate"]["value"], one["attribute"])
+                for one in results.get("flip", [])
+                if one.get("rate", {}).get("value")
+            ]
+            return f"It is {words_of(max(rates)[1])}." if rates else ""
+    return ""

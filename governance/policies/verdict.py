@@ -162,7 +162,9 @@ def _said(rule: Rule, results: Mapping[str, Any]) -> Outcome:
     word = holder.get(key) if isinstance(holder, Mapping) else None
     if not isinstance(word, str):
         return Outcome.missing(f"{name} was not measured: {why_missing(rule, results)}")
-    reason = holder.get("reason", "") if section and isinstance(holder, Mapping) else ""
+    reason = ""
+    if section and isinstance(holder, Mapping):
+        reason = holder.get("reason") or holder.get("why") or ""
     said = f"{begin} {word.replace('_', ' ')}" + (f": {reason}" if reason else "")
     return _word(rule, word, said.rstrip(" .:"))
 

@@ -96,7 +96,10 @@ def measures_between(
     for name, measure in of_task(METRICS, task).items():
         if name in HEADLINES[task] or name in asked:
             mine, theirs = _measured(now.get(name)), _measured(was.get(name))
-            yield Comparison(measure, theirs, mine, diffs.get(name), _drawn(measure, mine, theirs))
+            drawn = _drawn(measure, mine, theirs)
+            yield Comparison(
+                measure, theirs, mine, diffs.get(name), drawn=drawn, margin=policy.margins.get(name)
+            )
 
 
 def _measured(estimate: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -13,7 +13,6 @@ from governance.evaluation.measures import measure_binary
 from governance.evaluation.models import Evaluation
 from registry.datasets.models import DatasetVersion
 from registry.versions.models import ModelVersion
-from tests.factories.governance import CIRCUMSTANCES
 from tests.test_governance import evidence_kit as kit
 
 
@@ -55,7 +54,7 @@ def scored(
     return record_results(
         evaluation=evaluation,
         results=kit.results_of(evaluation, measures),
-        circumstances=CIRCUMSTANCES,
+        circumstances=kit.CIRCUMSTANCES,
         scores=kept if keep else None,
         actor=world.maker,
     )

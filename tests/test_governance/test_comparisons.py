@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 from uuid import UUID
@@ -80,6 +81,11 @@ def test_the_job_records_the_paired_differences_once(world: kit.World, pair: Any
     assert measured["diffs"]["roc_auc"] == oracle["diffs"]["roc_auc"]
     assert measured["diffs"]["roc_auc"]["diff_ci_low"] > 0
     assert measured["answers"] == oracle["answers"]
+    groups = {(one["attribute"], one["group"]): one for one in measured["groups"]}
+    assert {attribute for attribute, _ in groups} == {"age_band", "sex"}
+    assert sum(groups["sex", name]["n"] for name in ("f", "m")) == len(labels)
+    assert set(groups["sex", "f"]["diffs"]) == {"roc_auc", "recall", "selection_rate"}
+    assert groups["age_band", "60 and over"]["sufficient"] is False
     assert sum(cell["n"] for cell in measured["answers"]) == len(labels) == measured["n"]
     assert sum(cell["positives"] for cell in measured["answers"]) == int(labels.sum())
     assert measured["champion"]["results_digest"] == f"sha256:{against.results_digest}"
@@ -186,6 +192,11 @@ def test_the_page_tells_what_differs_and_what_is_not_known(world: kit.World, pai
     assert "Better" in text
     assert "Whose answer changes at 0.3" in text
     assert "Files, by digest" in text
+    assert "2 minus 1, paired in each group" in text
+    assert "sex f" in text
+    assert re.search(r"ROC AUC higher is better .{30,120} Better by 0\.\d+, at least 0\.\d+", text)
+    shown = browser.get(f"/models/{world.model.name}/versions/2/evaluations/{evaluation.number}/")
+    assert shown.status_code == 200
     assert page.content.count(b"<h1") == 1
     viewer = kit.browser(world.user(Role.VIEWER))
     assert viewer.get(url).status_code == 200

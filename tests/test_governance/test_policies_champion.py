@@ -137,6 +137,12 @@ def test_what_is_live_is_the_champion_and_another_going_live_is_measured_anew(
     refused = judged(worse)
     assert (refused.state, refused.blocks) == ("not_met", True)
     assert "and must be at least −0.01, on 400 rows." in refused.message
+    page = kit.browser(world.maker_user).get(
+        f"/models/{world.model.name}/versions/3/evaluations/{worse.number}/"
+    )
+    text = kit.text_of(page)
+    assert "Champion 1" in text
+    assert "Worse, by 0." in text
     itself = judged(Evaluation.objects.get(version=first))
     assert (itself.state, itself.blocks) == ("not_applicable", False)
     assert itself.message.startswith("This version is live in production itself")
