@@ -51,7 +51,6 @@ def findings(found: Isolation | None = None) -> Iterator[Finding]:
         )
 
 
-@worker_init.connect
 def tell_at_start(sender: Any, **_: object) -> None:
     """A worker that evaluates says how well its host confines models, before it takes the first one."""
     if QUEUE not in sender.app.amqp.queues.consume_from:
@@ -59,3 +58,6 @@ def tell_at_start(sender: Any, **_: object) -> None:
     for finding in findings():
         tell = {State.OK: log.info, State.WEAK: log.warning, State.MISSING: log.error}[finding.state]
         tell(finding.name, seen=finding.seen, why=finding.why, do=finding.do)
+
+
+worker_init.connect(tell_at_start)
