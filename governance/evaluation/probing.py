@@ -22,6 +22,7 @@ from governance.evaluation.learned import Learned, drawn, in_columns, learned_ro
 from governance.evaluation.measures.estimate import Estimate, FloatArray, plain
 from governance.evaluation.measuring import DEFAULT_THRESHOLD
 from governance.evaluation.models import Evaluation
+from governance.evaluation.predicting import Predict
 from governance.evaluation.probes.flip import Flip
 from governance.evaluation.probes.headline import headline
 from governance.evaluation.probes.importance import Importance
@@ -44,8 +45,6 @@ MOST_CELLS = 20_000_000
 
 FROM, UNTIL = 0.7, 0.93
 
-Predict = Callable[..., Outcome]
-
 
 @dataclass(frozen=True, slots=True)
 class First:
@@ -62,9 +61,9 @@ def probe(
     suite: Suite,
     data: EvaluationData,
     first: First,
-    predict: Predict,
+    predicted: Predict,
 ) -> Found:
-    """What the suite's probes find. `predict` starts the model in a process of its own, as the first time; it is
+    """What the suite's probes find. `predicted` starts the model in a process of its own, as the first time; it is
     given the batches, their rows, and what else differs. Raises what `context` raises where the job should stop."""
     found = Found()
     if not suite.probes:
@@ -82,7 +81,7 @@ def probe(
 
     chain = Chain(passes, begun)
     try:
-        outcome = predict(
+        outcome = predicted(
             batches=chain,
             rows=chain.rows,
             tolerated_from=0,
@@ -97,10 +96,11 @@ def probe(
     ):
         found.add(_other_classes(asked))
         return found
-    context.progress(UNTIL, "Measuring the answers")
     answers = chain.answers(outcome.scores, outcome.latencies, outcome.refusals)
-    for one in asked.values():
-        found.add(one.found(answers))
+    with context.interrupting():
+        context.progress(UNTIL, "Measuring the answers")
+        for one in asked.values():
+            found.add(one.found(answers))
     found.results = plain(found.results)
     found.circumstances["probes"] = {
         "passes": [
