@@ -6,7 +6,7 @@ demands of it is then missing, and does not pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from countersign.jobs.handlers import JobContext
 from governance.evaluation.data import EvaluationData, Sample
-from governance.evaluation.honesty.hashing import row_hashes
+from governance.evaluation.data.source import rebatched
+from governance.evaluation.honesty.hashing import Hashes, row_hashes
 from governance.evaluation.honesty.label_noise import suspected_labels
 from governance.evaluation.honesty.leakage import overlap_by_content, overlap_by_key, settled
 from governance.evaluation.honesty.power import power
@@ -24,7 +25,7 @@ from governance.evaluation.honesty.target import single_feature
 from governance.evaluation.measures.slices import binary_slices, class_slices, regression_slices
 from governance.evaluation.models import Evaluation
 from governance.evaluation.suites import Suite
-from governance.evaluation.trained_on import Trained, trained_on, widened
+from governance.evaluation.trained_on import BATCH_ROWS, Trained, trained_on, widened
 from registry.versions.tasks import Task
 
 #: Rows the slices, single features and labels are looked at on; all of them where there are no more.
@@ -54,16 +55,13 @@ def scrutinise(
     scores: NDArray[np.float64],
 ) -> Scrutiny:
     """Look at the data and at the model's scores on them, a row each as they are kept. The data are read twice more
-    and the training data once, as streams. Raises what `context` raises where the job should stop."""
+    and the training data once, as streams; of each at most sixteen bytes a row are held at once. Raises what `context`
+    raises where the job should stop."""
     found = Scrutiny()
-    trained, left_out = trained_on(context, evaluation.version, evaluation.dataset_version, data)
-    for why in left_out:
-        found.leave_out(OVERLAP, why)
-    found.results["data_quality"] = _quality(context, evaluation, suite, data, measured, trained)
+    leakage = _of_rows(found, context, evaluation, suite, data, measured)
     found.results["power"] = power(measured["metrics"], suite.task)
     context.check()
     sample = data.sample(SAMPLE_ROWS, suite.seed)
-    leakage = _overlap(context, evaluation, suite, data, trained) if trained is not None else {}
     if suite.task is Task.RANKING:
         found.leave_out(
             "Features that tell the target", "An order is one of all rows of a query, not of one feature."
@@ -83,55 +81,68 @@ def scrutinise(
     return found
 
 
-def _quality(
+def _of_rows(
+    found: Scrutiny,
     context: JobContext,
     evaluation: Evaluation,
     suite: Suite,
     data: EvaluationData,
     measured: dict[str, Any],
-    trained: Trained | None,
 ) -> dict[str, Any]:
-    profile, content = Profile(), []
-    for batch in data.batches(suite.batch_rows):
-        context.check()
-        profile.add(batch)
-        content.append(row_hashes(batch, data.features))
+    """`data_quality`, from one walk through all rows; and the rows shared with the training data, which are returned,
+    nothing where none is kept here. What is held a row is let go of in between."""
     asked = evaluation.dataset_version
-    return data_quality(
+    trained, left_out = trained_on(context, evaluation.version, asked, data)
+    for why in left_out:
+        found.leave_out(OVERLAP, why)
+    by_key = None
+    if trained is not None and trained.keys is not None and data.keys is not None:
+        by_key = overlap_by_key(data.keys, trained.keys)
+        trained = replace(trained, keys=None)
+    profile, features, compared, period = _walk(context, data, trained, asked.time_column)
+    found.results["data_quality"] = data_quality(
         profile,
         features=data.features,
         labels=data.labels,
         task=suite.task,
-        content=np.concatenate(content),
+        content=features,
         row_key=asked.row_key,
         groups=measured["groups"],
         training=trained.words if trained else None,
-        period=_period(data, asked.time_column),
+        period=period,
         training_period=trained.period if trained else None,
     )
-
-
-def _period(data: EvaluationData, time_column: str) -> Period | None:
-    if not time_column or time_column not in data.source.schema.names:
-        return None
-    period: Period | None = None
-    for piece in data.source.pieces((time_column,)):
-        period = widened(period, piece.column(0))
-    return period
-
-
-def _overlap(
-    context: JobContext, evaluation: Evaluation, suite: Suite, data: EvaluationData, trained: Trained
-) -> dict[str, Any]:
-    content = []
-    for piece in data.source.pieces(trained.compared):
-        context.check()
-        content.append(row_hashes(piece, trained.compared))
-    by_content = overlap_by_content(np.concatenate(content), trained.content, seed=suite.seed)
+    if trained is None:
+        return {}
+    del features
+    by_content = overlap_by_content(compared, trained.content, seed=suite.seed)
     by_content["columns"] = list(trained.compared)
-    keys = data.keys
-    by_key = overlap_by_key(keys, trained.keys) if keys is not None and trained.keys is not None else None
     return {**settled(by_key, by_content), "training": trained.datasets}
+
+
+def _walk(
+    context: JobContext, data: EvaluationData, trained: Trained | None, time_column: str
+) -> tuple[Profile, Hashes, Hashes, Period | None]:
+    """One walk through the rows: a profile of the features, for each row a hash of them and one of all columns that
+    are compared with the training data, and the first and the last time."""
+    others = trained.compared[len(data.features) :] if trained else ()
+    times = [time_column] if time_column in data.source.schema.names else []
+    columns = list(dict.fromkeys([*data.features, *others, *times]))
+    profile, period = Profile(), None
+    features = np.empty(data.rows, dtype=np.uint64)
+    compared = np.empty(data.rows if trained else 0, dtype=np.uint64)
+    read = 0
+    for batch in rebatched(data.source.pieces(columns), BATCH_ROWS, stop=data.rows):
+        context.check()
+        rows = slice(read, read + batch.num_rows)
+        profile.add(batch.select(list(data.features)))
+        features[rows] = row_hashes(batch, data.features)
+        if trained:
+            compared[rows] = row_hashes(batch, others, features[rows])
+        if times:
+            period = widened(period, batch.column(time_column))
+        read += batch.num_rows
+    return profile, features, compared, period
 
 
 def _slices(

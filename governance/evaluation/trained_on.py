@@ -17,11 +17,14 @@ from governance.evaluation.data.csv_source import CsvSource
 from governance.evaluation.data.keys import hashed
 from governance.evaluation.data.kinds import kind_of
 from governance.evaluation.data.parquet_source import ParquetSource
-from governance.evaluation.data.source import Source
+from governance.evaluation.data.source import Source, rebatched
 from governance.evaluation.honesty.hashing import Hashes, row_hashes
 from governance.evaluation.honesty.quality import Period, Profile
 from registry.datasets.models import DatasetVersion
 from registry.versions.models import ModelVersion
+
+#: Rows that are hashed at once.
+BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +78,21 @@ def trained_on(
 
 def _compared(
     evaluated: DatasetVersion,
-    others: Sequence[DatasetVersion],
+    training: Sequence[DatasetVersion],
     schemas: Sequence[pa.Schema],
     data: EvaluationData,
 ) -> tuple[str, ...]:
-    """The columns that all of them hold, but for names and times, which a copied row may carry anew."""
-    aside = {name for one in (evaluated, *others) for name in (one.row_key, one.time_column)} - set(
-        data.features
-    )
+    """The features, and every other column that all of them hold, but for names and times, which a copied row may
+    carry anew."""
+    aside = {name for one in (evaluated, *training) for name in (one.row_key, one.time_column)}
     ours = data.source.schema
-    return tuple(
+    others = (
         name
-        for name in sorted(ours.names)
-        if name not in aside
-        and not pa.types.is_nested(ours.field(name).type)
+        for name in sorted(set(ours.names) - set(data.features) - aside)
+        if not pa.types.is_nested(ours.field(name).type)
         and all(_same(name, schema, ours) for schema in schemas)
     )
+    return (*data.features, *others)
 
 
 def _same(name: str, one: pa.Schema, other: pa.Schema) -> bool:
@@ -125,7 +127,8 @@ def _read(
         aside = [name for name in (version.row_key if keyed else "", version.time_column) if name]
         period: Period | None = None
         with _opened(context, version) as source:
-            for piece in source.pieces(list(dict.fromkeys([*compared, *aside]))):
+            columns = list(dict.fromkeys([*compared, *aside]))
+            for piece in rebatched(source.pieces(columns), BATCH_ROWS, stop=source.rows):
                 context.check()
                 content.append(row_hashes(piece, compared))
                 if text:

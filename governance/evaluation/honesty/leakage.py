@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from governance.evaluation.honesty.hashing import Hashes
+from governance.evaluation.honesty.hashing import Hashes, shared
 from governance.evaluation.measures.estimate import Estimate, undefined
 from governance.evaluation.measures.proportions import newcombe_difference, wilson
 
@@ -20,11 +20,11 @@ EMPTY = "There are no rows."
 
 def overlap_by_key(evaluation: Hashes, training: Hashes) -> dict[str, Any]:
     """The share of evaluation rows whose key stands in the training data, with Wilson's interval."""
-    shared = _shared(evaluation, np.unique(training))
+    rows = shared(evaluation, np.unique(training))
     return {
-        "row_overlap": wilson(shared, len(evaluation), empty=EMPTY).as_dict(),
+        "row_overlap": wilson(rows, len(evaluation), empty=EMPTY).as_dict(),
         "method": BY_KEY,
-        "shared_rows": shared,
+        "shared_rows": rows,
     }
 
 
@@ -37,15 +37,14 @@ def overlap_by_content(evaluation: Hashes, training: Hashes, *, seed: int) -> di
     overlap has no meaning, so value and interval end there. The halves depend on the seed and on what rows there
     are, not on their order.
     """
-    known = np.unique(training)
-    shared = _shared(evaluation, known)
-    overlap = wilson(shared, len(evaluation), empty=EMPTY)
+    rows = shared(evaluation, np.unique(training))
+    overlap = wilson(rows, len(evaluation), empty=EMPTY)
     repeated, tried = _by_chance(training, seed)
     baseline = wilson(repeated, tried, empty="The training data have too few rows to halve.")
     found: dict[str, Any] = {
-        "row_overlap": _excess(shared, len(evaluation), repeated, tried).as_dict(),
+        "row_overlap": _excess(rows, len(evaluation), repeated, tried).as_dict(),
         "method": BY_CONTENT,
-        "shared_rows": shared,
+        "shared_rows": rows,
         "overlap": overlap.as_dict(),
         "baseline": baseline.as_dict(),
     }
@@ -73,24 +72,16 @@ def settled(by_key: dict[str, Any] | None, by_content: dict[str, Any]) -> dict[s
     return {**by_key, "by_content": by_content}
 
 
-def _shared(rows: Hashes, known: Hashes) -> int:
-    """How many of the rows stand among the known ones, which are in order."""
-    if not len(known):
-        return 0
-    places = np.minimum(np.searchsorted(known, rows), len(known) - 1)
-    return int((known[places] == rows).sum())
-
-
 def _by_chance(training: Hashes, seed: int) -> tuple[int, int]:
     """How many rows of one random half stand in the other, and how many rows the half has."""
     drawn = np.random.Generator(np.random.PCG64(seed)).permutation(np.sort(training))
     half = len(drawn) // 2
-    return _shared(drawn[:half], np.unique(drawn[half:])), half
+    return shared(drawn[:half], np.unique(drawn[half:])), half
 
 
-def _excess(shared: int, rows: int, repeated: int, tried: int) -> Estimate:
+def _excess(found: int, rows: int, repeated: int, tried: int) -> Estimate:
     if not rows or not tried:
         return undefined("There are too few rows to compare.", method="Newcombe", n=rows)
-    low, high = newcombe_difference(shared, rows, repeated, tried)
-    value = max(shared / rows - repeated / tried, 0.0)
+    low, high = newcombe_difference(found, rows, repeated, tried)
+    value = max(found / rows - repeated / tried, 0.0)
     return Estimate(value, min(max(low, 0.0), value), max(high, value), "Newcombe", rows)

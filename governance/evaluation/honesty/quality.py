@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from governance.evaluation.honesty.hashing import Hashes
+from governance.evaluation.honesty.hashing import Hashes, mixed_in, shared
 from governance.evaluation.measures.catalogue import MIN_POSITIVES, MIN_ROWS
 from governance.evaluation.measures.estimate import Estimate, plain
 from registry.versions.tasks import Task
@@ -95,9 +95,13 @@ def _type_name(kind: pa.DataType) -> str:
 def _count(column: _Column, array: pa.Array) -> None:
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    gone = pc.is_null(array, nan_is_null=True)
-    column.missing += int(pc.sum(pc.cast(gone, pa.int64())).as_py() or 0)
-    present = array.filter(pc.invert(gone))
+    if array.null_count or pa.types.is_floating(array.type):
+        gone = pc.is_null(array, nan_is_null=True)
+        missing = int(pc.sum(gone).as_py() or 0)
+        column.missing += missing
+        present = array.filter(pc.invert(gone)) if missing else array
+    else:
+        present = array
     if not len(present):
         return
     if column.constant:
@@ -218,22 +222,21 @@ def _of_columns(profile: Profile, features: Sequence[str]) -> Iterable[Finding]:
 def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task, *, named: bool) -> Iterable[Finding]:
     """Rows that are said twice, and rows of equal features with different labels. With keys (`named`), which do not
     repeat, they are different things that look alike."""
-    rows = len(content)
-    if not rows:
-        return
-    _, of_content, sizes = np.unique(content, return_inverse=True, return_counts=True)
-    _, of_label = np.unique(labels, return_inverse=True)
-    pairs = np.unique(of_content.astype(np.int64) * (int(of_label.max()) + 1) + of_label)
-    twice = rows - len(pairs)
+    rows, classes = len(content), task in (Task.BINARY, Task.MULTICLASS)
+    if classes:
+        different = np.concatenate([np.unique(content[labels == one]) for one in np.unique(labels)])
+    else:  # numbers differ without contradicting each other
+        different = np.unique(mixed_in(content, np.asarray(labels, dtype=np.float64)))
+    twice = rows - len(different)
     if twice:
         severity: Severity = "warning" if twice > MANY_TWICE * rows and not named else "note"
         verb = "repeats" if twice == 1 else "repeat"
         sentence = f"{_rows(twice)} ({twice / rows:.1%}) {verb} the features and the label of another."
         yield Finding("duplicate_rows", severity, "", sentence, twice)
-    if task is Task.REGRESSION:  # numbers differ without contradicting each other
+    if not classes:
         return
-    labels_of = np.bincount(pairs // (int(of_label.max()) + 1), minlength=len(sizes))
-    conflicting = int(sizes[labels_of > 1].sum())
+    different.sort()
+    conflicting = shared(content, np.unique(different[1:][different[1:] == different[:-1]]))
     if conflicting:
         sentence = (
             f"{_rows(conflicting)} ({conflicting / rows:.1%}) {_has(conflicting)} the features of another row and a "

@@ -133,7 +133,7 @@ def test_everything_is_in_the_results(world: kit.World, open_files: ExitStack) -
     assert {(part["column"], part["value"]) for part in first["where"]} == {("sex", "f"), ("word", "b")}
     leakage = found.results["leakage"]
     assert (leakage["method"], leakage["row_overlap"]["value"]) == ("row key", 0.0)
-    assert leakage["by_content"]["columns"] == ["default", "income", "sex", "word"]
+    assert leakage["by_content"]["columns"] == ["income", "word", "default", "sex"]
     assert leakage["training"] == [str(training)]
     assert leakage["features"][0]["feature"] == "income"
     assert found.results["data_quality"]["period"] == {"first": "2020", "last": "2020"}
