@@ -10,8 +10,8 @@ from .failures import CODES, Code, EvaluationFailed
 from .flavours import Flavour
 from .isolation import Isolation, detect_isolation
 from .limits import Limits
-from .prediction import Outcome, predict
-from .scanning import scan
+from .prediction import Outcome, latency_of, predict
+from .scanning import scan, scan_files
 
 __all__ = [
     "CODES",
@@ -24,6 +24,8 @@ __all__ = [
     "Outcome",
     "ScanReport",
     "detect_isolation",
+    "latency_of",
     "predict",
     "scan",
+    "scan_files",
 ]

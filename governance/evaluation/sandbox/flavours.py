@@ -4,8 +4,11 @@ from enum import StrEnum
 
 
 class Flavour(StrEnum):
-    """How a model's file is written, in order of trust: skops first, pickles last."""
+    """How a model's file is written, in order of trust: formats that hold no code first, pickles last."""
 
+    ONNX = "onnx"
+    XGBOOST = "xgboost"
+    LIGHTGBM = "lightgbm"
     SKOPS = "skops"
     JOBLIB = "joblib"
     PICKLE = "pickle"
@@ -16,5 +19,15 @@ class Flavour(StrEnum):
 
         They are imported before the model is read, so the versions they report are the worker's own word.
         """
-        common = ("numpy", "pandas", "pyarrow", "joblib", "sklearn")
-        return (*common, "skops") if self is Flavour.SKOPS else common
+        return ("numpy", "pandas", "pyarrow", *_MODULES[self])
+
+
+_ESTIMATORS = ("joblib", "sklearn")
+_MODULES: dict[Flavour, tuple[str, ...]] = {
+    Flavour.ONNX: ("onnxruntime",),
+    Flavour.XGBOOST: ("xgboost",),
+    Flavour.LIGHTGBM: ("lightgbm",),
+    Flavour.SKOPS: (*_ESTIMATORS, "skops"),
+    Flavour.JOBLIB: _ESTIMATORS,
+    Flavour.PICKLE: _ESTIMATORS,
+}

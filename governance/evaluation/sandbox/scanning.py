@@ -1,64 +1,116 @@
-"""Scan a model's file in the sandbox: even to look at hostile bytes, the worker hands them over."""
+"""Scan a model's files in the sandbox: even to look at hostile bytes, the worker hands them over."""
 
+import json
+import struct
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from governance.evaluation.scanner import ScanReport, judge
+from governance.evaluation.scanner import FileReport, ScanReport, file_report, judge
 
 from . import process
-from .failures import EvaluationFailed, judge_end, not_predictions, one_line
+from .failures import EvaluationFailed, judge_end, not_predictions, one_line, printable
 from .flavours import Flavour
 from .frames import NoteReader
 from .isolation import Isolation
 from .limits import Limits
 
-_LONGEST_NOTE = 4 << 20
+_LONGEST_NOTE = 16 << 20
+_PIECE = 1 << 20
 # A scan that ends in one of these ways says something about the host, not about the file.
 _NOT_THE_FILE = ("sandbox_unavailable", "supervisor_lost")
+_PROGRAM = ("scanner.task",)
+_TEXTS = ("path", "container", "blocked")
+_LISTS = ("names", "versions", "remarks")
 
 
 class _ScanReader(NoteReader):
+    """Collects what was found in each file; the scanner's process read hostile bytes, so types are checked."""
+
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits, _LONGEST_NOTE)
-        self.found: dict[str, Any] | None = None
+        self.files: list[list[FileReport]] = []
+        self.versions: set[str] = set()
 
     def note(self, note: dict[str, Any]) -> None:
-        lists = (note.get("names"), note.get("untrusted"), note.get("versions"))
-        texts = (note.get("container"), note.get("blocked"), *(item for part in lists for item in part or ()))
-        if self.found is not None or any(type(part) is not list for part in lists):
-            raise not_predictions("a note out of order")
-        if any(type(text) is not str for text in texts):
+        untrusted, files = note.get("untrusted"), note.get("files")
+        if not _texts(untrusted) or type(files) is not list or not files:
             raise not_predictions("a note of another kind")
-        self.found = note
+        for one in files:
+            texts = type(one) is dict and _texts([one.get(key) for key in _TEXTS])
+            if not texts or not all(_texts(one.get(key)) for key in _LISTS):
+                raise not_predictions("a note of another kind")
+            self.versions.update(one["versions"])
+        skops = files[0]["container"] == "skops zip" and not self.files
+        self.files.append(
+            [
+                file_report(
+                    path=printable(one["path"]),
+                    container=one["container"],
+                    names=one["names"],
+                    blocked=printable(one["blocked"]),
+                    remarks=[printable(remark) for remark in one["remarks"]],
+                    untrusted=untrusted if skops and place == 0 else None,
+                )
+                for place, one in enumerate(files)
+            ]
+        )
+
+
+def _texts(value: Any) -> bool:
+    return type(value) is list and all(type(item) is str for item in value)
 
 
 def scan(*, artifact: Path, flavour: Flavour, limits: Limits, isolation: Isolation) -> ScanReport:
-    """Find the names the model's file uses and compare them with the reviewed lists.
-
-    Loads nothing. A file on which the scan runs out of memory or time, or crashes, is `blocked` like one
-    that cannot be followed. Raises EvaluationFailed only when the sandbox itself is not to be had.
-    """
-    reader = _ScanReader(limits)
-    task = process.Task(
-        entry="scanner.task:main",
-        program=("scanner.task",),
-        artifact=artifact,
-        facts={"flavour": flavour.value},
+    """Scan a model that is one file: see `scan_files`."""
+    return scan_files(
+        files={artifact.name: artifact},
+        entry=artifact.name,
+        flavour=flavour,
+        limits=limits,
+        isolation=isolation,
     )
-    ended = process.run(task, limits=limits, isolation=isolation, answered=reader.feed, features=iter(()))
+
+
+def scan_files(
+    *, files: Mapping[str, Path], entry: str, flavour: Flavour, limits: Limits, isolation: Isolation
+) -> ScanReport:
+    """Find the names a version's files use, containers opened, and compare them with the reviewed lists.
+
+    `files` are all of them, by their path in the version; `entry` is the model, read as its `flavour` is loaded,
+    the others as what they are by content. Loads nothing. A file on which the scan runs out of memory or time, or
+    crashes, is `blocked` like one that cannot be followed. Raises EvaluationFailed only when the sandbox itself is
+    not to be had.
+    """
+    paths = [entry, *sorted(path for path in files if path != entry)]
+    reader = _ScanReader(limits)
+    task = process.Task(entry="scanner.task:main", program=_PROGRAM, artifact=files[entry], facts={})
+    ended = process.run(
+        task,
+        limits=limits,
+        isolation=isolation,
+        answered=reader.feed,
+        features=_stream([(path, files[path]) for path in paths], flavour),
+    )
     refusal = judge_end(ended, limits)
     if refusal and refusal.code in _NOT_THE_FILE:
         raise EvaluationFailed(refusal.code, refusal.message, one_line(ended.log))
-    if refusal or reader.found is None:
+    found = reader.files[: len(paths)]
+    if refusal or len(reader.files) != len(paths) or not reader.complete:
         code = refusal.code if refusal else "no answer"
         blocked = f"the scanner could not finish it ({code.replace('_', ' ')})"
-        return judge(names=(), untrusted=(), versions=(), container="", blocked=blocked, skops=False)
-    found = reader.found
-    return judge(
-        names=found["names"],
-        untrusted=found["untrusted"],
-        versions=found["versions"],
-        container=found["container"],
-        blocked=found["blocked"],
-        skops=flavour is Flavour.SKOPS,
-    )
+        unfinished = paths[min(len(found), len(paths) - 1)]
+        found.append([file_report(path=unfinished, container="", names=(), blocked=blocked)])
+    return judge([one for file in found for one in file], reader.versions)
+
+
+def _stream(files: list[tuple[str, Path]], flavour: Flavour) -> Iterator[memoryview]:
+    """Each file with its header; the first is the model."""
+    for place, (path, file) in enumerate(files):
+        with file.open("rb") as source:
+            size = file.stat().st_size
+            told = {"path": path, "flavour": flavour.value if place == 0 else "", "size": size}
+            head = json.dumps(told).encode()
+            yield memoryview(struct.pack("<I", len(head)) + head)
+            while piece := source.read(_PIECE):
+                yield memoryview(piece)

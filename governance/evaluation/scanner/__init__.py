@@ -6,7 +6,7 @@ reviewed lists. The scan is evidence, not the wall: a file with harmless names a
 loader, so models run in the sandbox whatever the scan said.
 """
 
-from .report import ScanReport, allowed_names, judge
+from .report import FileReport, ScanReport, allowed_names, file_report, judge
 from .skops_types import TRUSTED_SKOPS_TYPES
 
-__all__ = ["TRUSTED_SKOPS_TYPES", "ScanReport", "allowed_names", "judge"]
+__all__ = ["TRUSTED_SKOPS_TYPES", "FileReport", "ScanReport", "allowed_names", "file_report", "judge"]

@@ -5,9 +5,8 @@ import lzma
 import zlib
 from typing import Protocol
 
+from .archives import Budget
 from .machine import Blocked
-
-_LARGEST = 4 << 30
 
 
 class _Decompressor(Protocol):
@@ -21,10 +20,16 @@ class _Decompressor(Protocol):
 
 
 _GZIP_WINDOW = 31
+_SIGNS = (b"\x78", b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18", b"ZF")
 
 
-def expand(raw: bytes) -> tuple[bytes, str]:
-    """The pickle inside `raw` and the container's name. Raises Blocked for what cannot be read whole."""
+def is_compressed(raw: bytes) -> bool:
+    """Whether joblib would take it for a compressed file, or for one of its first releases."""
+    return raw.startswith(_SIGNS)
+
+
+def expand(raw: bytes, budget: Budget) -> tuple[bytes, str]:
+    """What is compressed in `raw`, and the codec. Raises Blocked for what cannot be read whole."""
     decompressor: _Decompressor
     if raw.startswith(b"\x78"):
         decompressor, name = zlib.decompressobj(), "zlib"
@@ -38,16 +43,15 @@ def expand(raw: bytes) -> tuple[bytes, str]:
         decompressor, name = lzma.LZMADecompressor(lzma.FORMAT_ALONE), "lzma"
     elif raw.startswith(b"\x04\x22\x4d\x18"):
         raise Blocked("it is compressed with lz4, which is not read")
-    elif raw.startswith(b"ZF"):
-        raise Blocked("it was written by joblib before release 0.10, which is not read")
     else:
-        return raw, "pickle"
+        raise Blocked("it was written by joblib before release 0.10, which is not read")
     try:
-        data = decompressor.decompress(raw, _LARGEST)
+        data = decompressor.decompress(raw, budget.size)
     except (zlib.error, OSError, EOFError, lzma.LZMAError) as error:
         raise Blocked(f"its {name} compression cannot be read") from error
     if not decompressor.eof:
         raise Blocked(f"its {name} compression is cut short or too large")
     if decompressor.unused_data:
         raise Blocked(f"bytes follow the end of its {name} compression")
-    return data, f"{name}-compressed pickle"
+    budget.take(len(data))
+    return data, name

@@ -145,13 +145,14 @@ class Machine(_Unpickler):
     joblib describes an array by an object of class NumpyArrayWrapper and reads the array's bytes when that
     object gets its state. So the machine must know at every moment where such an object is. It allows the
     one way joblib writes (class, empty tuple, NEWOBJ, state, BUILD) and blocks every other use of class or
-    object, for any function could hand it on.
+    object, for any function could hand it on. `in_archive`: the pickle is a file of an archive.
     """
 
     metastack: list[list[Any]]
 
-    def __init__(self, source: io.BytesIO) -> None:
+    def __init__(self, source: io.BytesIO, *, in_archive: bool = False) -> None:
         super().__init__(source)
+        self._in_archive = in_archive
         self._awaiting = ""
         self._open: tuple[int, int, Stub] | None = None
 
@@ -171,6 +172,10 @@ class Machine(_Unpickler):
         rest = len(self.source.read())
         if rest:
             raise Blocked(f"{rest} bytes follow the end of the pickle")
+
+    def persistent_load(self, identifier: Any) -> Any:
+        """Only files of an archive, PyTorch's, refer to their neighbours; joblib's loader knows no such thing."""
+        return Stub() if self._in_archive else super().persistent_load(identifier)
 
     def find_class(self, module: str, name: str) -> type[Stub]:
         """Record the name the way the loader would resolve it, old Python 2 names included."""

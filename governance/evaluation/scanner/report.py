@@ -1,6 +1,6 @@
 """The verdict on a scanned file: names found, compared with the reviewed lists."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,21 +12,40 @@ _LIST = Path(__file__).with_name("allowed_names.txt")
 _SHOWN = 10
 
 
+Verdict = Literal["clean", "unlisted_names", "blocked"]
+_WORSE: dict[Verdict, int] = {"clean": 0, "unlisted_names": 1, "blocked": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What a scan found in one file, or in one file of a container: `model.zip!data.pkl`. `unlisted` are those of
+    its names that are not reviewed; `note` a clause about it for people, or empty."""
+
+    path: str
+    container: str
+    verdict: Verdict
+    names: tuple[str, ...]
+    unlisted: tuple[str, ...] = ()
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ScanReport:
     """What a scan found.
 
-    `clean`: every name is on the reviewed list. `unlisted_names`: the file was followed to its end and uses
-    the names in `unlisted` as well. `blocked`: it could not be followed, so `names` may be incomplete.
-    `reason` is one sentence for people; `built_with` the scikit-learn release the file names, or empty.
+    `clean`: every name is on the reviewed list. `unlisted_names`: all was followed to its end and uses the names
+    in `unlisted` as well. `blocked`: something could not be followed, so `names` may be incomplete. `container` is
+    the model's file's, `reason` one sentence for people, `built_with` the scikit-learn release the files name, or
+    empty. `files` are the results of each file, the model's first; they add up to the verdict.
     """
 
-    verdict: Literal["clean", "unlisted_names", "blocked"]
+    verdict: Verdict
     names: tuple[str, ...]
     unlisted: tuple[str, ...]
     reason: str
     container: str
     built_with: str = ""
+    files: tuple[FileReport, ...] = ()
 
 
 @cache
@@ -36,30 +55,59 @@ def allowed_names() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def judge(
+def file_report(
     *,
-    names: Collection[str],
-    untrusted: Collection[str],
-    versions: Collection[str],
+    path: str,
     container: str,
-    blocked: str,
-    skops: bool,
-) -> ScanReport:
-    """Make the report. For skops files the library's own list of types it does not trust decides.
+    names: Collection[str],
+    blocked: str = "",
+    remarks: Collection[str] = (),
+    untrusted: Collection[str] | None = None,
+) -> FileReport:
+    """The verdict on one file. `untrusted`: of a skops file, the types the library does not vouch for; it vouches
+    for the rest."""
+    found = {*names, *(untrusted or ())}
+    outside = found - allowed_names() if untrusted is None else set(untrusted)
+    unlisted = tuple(sorted(outside - TRUSTED_SKOPS_TYPES))
+    verdict: Verdict = "blocked" if blocked else "unlisted_names" if unlisted else "clean"
+    note = "; ".join(part for part in (blocked, *remarks) if part)
+    return FileReport(path, container, verdict, tuple(sorted(found)), unlisted, note)
 
-    Names of a skops file are all types in its schema; skops itself vouches for the rest.
-    """
-    found = tuple(sorted({*names, *untrusted}))
-    outside = set(untrusted) - TRUSTED_SKOPS_TYPES if skops else set(names) - allowed_names()
-    unlisted = tuple(sorted(outside))
+
+def judge(files: Sequence[FileReport], versions: Collection[str] = ()) -> ScanReport:
+    """The verdict on all files of a version, the model's own first: that of the worst."""
+    model = files[0]
+    names = tuple(sorted({name for one in files for name in one.names}))
+    unlisted = tuple(sorted({name for one in files for name in one.unlisted}))
+    worst = max(files, key=lambda one: _WORSE[one.verdict])
     built_with = max(versions, default="")
-    if blocked:
-        reason = f"The file is blocked: {blocked}. Write the model again with skops.io.dump or joblib.dump."
-        return ScanReport("blocked", found, unlisted, reason, container, built_with)
+    return ScanReport(
+        worst.verdict,
+        names,
+        unlisted,
+        _reason(worst, model, names, unlisted),
+        model.container,
+        built_with,
+        tuple(files),
+    )
+
+
+def _reason(worst: FileReport, model: FileReport, names: tuple[str, ...], unlisted: tuple[str, ...]) -> str:
+    if worst.verdict == "blocked":
+        which = "The file" if worst is model else f"“{worst.path}”"
+        remedy = _REMEDIES.get(worst.container, "Write the model again with skops.io.dump or joblib.dump")
+        return (
+            f"{which} is blocked: {worst.note}. {remedy}, or upload its scores instead (bring predictions)."
+        )
     if unlisted:
         more = f" and {len(unlisted) - _SHOWN} more" if len(unlisted) > _SHOWN else ""
         listed = ", ".join(unlisted[:_SHOWN])
-        reason = f"The file uses {len(unlisted)} names that are not on the reviewed list: {listed}{more}."
-        return ScanReport("unlisted_names", found, unlisted, reason, container, built_with)
-    reason = f"All {len(found)} names in the file are on the reviewed list."
-    return ScanReport("clean", found, (), reason, container, built_with)
+        uses = "The file uses" if unlisted == model.unlisted else "The files use"
+        return f"{uses} {len(unlisted)} names that are not on the reviewed list: {listed}{more}."
+    if not names and model.container in _WITHOUT_CODE:
+        return f"{model.container} holds numbers and no code."
+    return f"All {len(names)} names in the file are on the reviewed list."
+
+
+_WITHOUT_CODE = ("ONNX", "XGBoost UBJSON", "XGBoost JSON", "LightGBM text", "safetensors")
+_REMEDIES = {"ONNX": "Write the model again as one ONNX file with its weights inside (onnx.save_model)"}

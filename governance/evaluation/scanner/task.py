@@ -2,34 +2,54 @@
 
 import importlib
 import io
-from typing import TYPE_CHECKING
+import json
+import struct
+from typing import TYPE_CHECKING, Any
 
-from .inspection import inspect
+from .archives import Budget
+from .inspection import Contents, inspect
 
 if TYPE_CHECKING:
     from governance.evaluation.sandbox.inside.start import Job
 
 
 def main(job: "Job") -> None:
-    """Answer with one note: names, versions, container, blocked, and for skops the types it does not trust.
+    """Answer with one note for each file that comes in on `job.features`: a JSON header with `path`, `flavour` and
+    `size`, its length before it in four bytes, and then the file.
 
-    `job.facts`: flavour. Which names are acceptable is the parent's judgement.
+    A note holds what `inspection.Contents` holds, of the file and of each file inside it, and for a skops file the
+    types skops does not trust. Which names are acceptable is the parent's judgement.
     """
-    with io.FileIO(job.artifact, "rb") as source:
-        raw = source.readall()
-    contents = inspect(raw, job.facts["flavour"])
-    untrusted: list[str] = []
-    if job.facts["flavour"] == "skops" and not contents.blocked:
-        skops = importlib.import_module("skops.io")
-        try:
-            untrusted = sorted(skops.get_untrusted_types(data=raw))
-        except Exception as error:  # skops raises what the file makes it raise
-            contents.blocked = f"skops cannot read its schema ({type(error).__name__})"
-    job.answers.note(
-        "scanned",
-        names=sorted(contents.names),
-        versions=sorted(contents.versions),
-        container=contents.container,
-        blocked=contents.blocked,
-        untrusted=untrusted,
-    )
+    budget = Budget()
+    with io.BufferedReader(io.FileIO(job.features, "rb"), 1 << 20) as source:
+        while head := source.read(4):
+            (length,) = struct.unpack("<I", head)
+            told = json.loads(source.read(length))
+            raw = source.read(told["size"])
+            contents = inspect(raw, told["flavour"], path=told["path"], budget=budget)
+            untrusted = _untrusted(raw, contents) if told["flavour"] == "skops" else []
+            files = [_facts(one) for one in contents.every()]
+            job.answers.note("scanned", files=files, untrusted=untrusted)
+    job.answers.end()
+
+
+def _untrusted(raw: bytes, contents: Contents) -> list[str]:
+    if contents.blocked:
+        return []
+    skops = importlib.import_module("skops.io")
+    try:
+        return sorted(skops.get_untrusted_types(data=raw))
+    except Exception as error:  # skops raises what the file makes it raise
+        contents.blocked = f"skops cannot read its schema ({type(error).__name__})"
+        return []
+
+
+def _facts(contents: Contents) -> dict[str, Any]:
+    return {
+        "path": contents.path,
+        "container": contents.container,
+        "names": sorted(contents.names),
+        "versions": sorted(contents.versions),
+        "remarks": contents.remarks,
+        "blocked": contents.blocked,
+    }

@@ -38,6 +38,7 @@ __all__ = [
     "table",
 ]
 
+ESTIMATORS = (Flavour.SKOPS, Flavour.JOBLIB, Flavour.PICKLE)
 ROWS = 500
 BATCH = 200
 

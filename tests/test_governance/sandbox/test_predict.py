@@ -26,7 +26,7 @@ Run = Callable[..., Outcome]
 Fails = Callable[..., EvaluationFailed]
 
 
-@pytest.mark.parametrize("flavour", list(Flavour))
+@pytest.mark.parametrize("flavour", models.ESTIMATORS)
 def test_predictions_are_those_of_the_model_in_this_process(
     flavour: Flavour, run: Run, tmp_path: Path
 ) -> None:

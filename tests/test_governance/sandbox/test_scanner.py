@@ -29,7 +29,7 @@ from governance.evaluation.sandbox import (
     host,
     scan,
 )
-from governance.evaluation.scanner import allowed_names, generate, judge
+from governance.evaluation.scanner import allowed_names, file_report, generate, judge
 from governance.evaluation.scanner.inspection import inspect
 
 from . import models, scanned
@@ -91,20 +91,28 @@ def reduction(name: str, argument: bytes = b"V\n") -> bytes:
     return f"c{module}\n{attribute}\n".encode() + b"(" + argument + b"tR."
 
 
-def verdict(content: bytes) -> tuple[str, tuple[str, ...]]:
-    found = inspect(content, "joblib")
-    report = judge(
-        names=found.names,
-        untrusted=(),
-        versions=found.versions,
-        container=found.container,
-        blocked=found.blocked,
-        skops=False,
-    )
+def verdict(content: bytes, flavour: str = "joblib") -> tuple[str, tuple[str, ...]]:
+    """The verdict on one file read as a model of this flavour, or as what it is."""
+    report = judged(content, flavour)
     return report.verdict, report.unlisted
 
 
-@pytest.mark.parametrize("flavour", list(Flavour))
+def judged(content: bytes, flavour: str = "") -> ScanReport:
+    return judge(
+        [
+            file_report(
+                path=one.path,
+                container=one.container,
+                names=one.names,
+                blocked=one.blocked,
+                remarks=one.remarks,
+            )
+            for one in inspect(content, flavour, path="m").every()
+        ]
+    )
+
+
+@pytest.mark.parametrize("flavour", models.ESTIMATORS)
 def test_an_honest_model_is_clean_and_tells_its_release(
     flavour: Flavour, scans: Scan, tmp_path: Path
 ) -> None:
