@@ -1,8 +1,10 @@
 """How far scores can be read as probabilities: Brier, log loss, calibration error, slope, intercept."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from governance.evaluation.measures.errors import mean
@@ -16,6 +18,7 @@ from governance.evaluation.measures.estimate import (
     around,
     undefined,
 )
+from governance.evaluation.measures.sorted_rows import ascending, bins, blocks, counts
 
 ECE_BINS = 15
 BETA_DRAWS = "beta draws in each bin"
@@ -31,7 +34,8 @@ LONGEST_STEP = 5.0
 
 def brier_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
     """The squared error of each row (Brier 1950)."""
-    return (scores - labels) ** 2
+    losses = scores - labels
+    return np.square(losses, out=losses)
 
 
 def log_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
@@ -40,8 +44,11 @@ def log_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
     A probability of 0 counts as the smallest float64 step, 2.2e-16, as in scikit-learn.
     """
     step = float(np.finfo(np.float64).eps)
-    clipped = np.clip(scores, step, 1 - step)
-    return np.where(labels == 1, -np.log(clipped), -np.log1p(-clipped))
+    losses = np.empty(len(scores))
+    for rows in blocks(len(scores)):
+        clipped = np.clip(scores[rows], step, 1 - step)
+        losses[rows] = np.where(labels[rows] == 1, -np.log(clipped), -np.log1p(-clipped))
+    return losses
 
 
 def mean_loss(losses: FloatArray, *, highest: float) -> Estimate:
@@ -81,15 +88,12 @@ def equal_count_bins(labels: IntArray, scores: FloatArray, most: int) -> Bins:
     A run of tied scores goes whole to the bin of its middle row, so bins are uneven where ties are long
     and the result does not depend on the order of rows.
     """
-    order = np.argsort(scores, kind="stable")
-    scores, labels = scores[order], labels[order]
-    starts = np.append(0, np.flatnonzero(np.diff(scores)) + 1)
-    lengths = np.diff(np.append(starts, len(scores)))
-    bin_of_run = (most * (starts + (lengths - 1) / 2 + 0.5) / len(scores)).astype(np.int64)
-    run_of_bin = np.append(0, np.flatnonzero(np.diff(bin_of_run)) + 1)
-    first = starts[run_of_bin]
-    n = np.diff(np.append(first, len(scores)))
-    return Bins(n, np.add.reduceat(labels, first), np.add.reduceat(scores, first) / n)
+    if not ascending(scores):
+        order = np.argsort(scores, kind="stable")
+        scores, labels = scores[order], labels[order]
+    first = bins(scores, most)
+    n, positives = counts(labels, first)
+    return Bins(n, positives, np.add.reduceat(scores, first) / n)
 
 
 def calibration_error(labels: IntArray, scores: FloatArray, rng: np.random.Generator, draws: int) -> Estimate:
@@ -101,12 +105,12 @@ def calibration_error(labels: IntArray, scores: FloatArray, rng: np.random.Gener
     takes the draws moved back to the sample's value; the lower end subtracts all that chance could add,
     so that a calibrated model's interval reaches 0.
     """
-    bins = equal_count_bins(labels, scores, ECE_BINS)
-    weights = bins.n / len(labels)
-    rates = bins.positives / bins.n
-    value = float(np.sum(weights * np.abs(rates - bins.mean_score)))
-    drawn = rng.beta(bins.positives + 0.5, bins.n - bins.positives + 0.5, size=(draws, len(bins.n)))
-    errors = np.sum(weights * np.abs(drawn - bins.mean_score), axis=1)
+    equal = equal_count_bins(labels, scores, ECE_BINS)
+    weights = equal.n / len(labels)
+    rates = equal.positives / equal.n
+    value = float(np.sum(weights * np.abs(rates - equal.mean_score)))
+    drawn = rng.beta(equal.positives + 0.5, equal.n - equal.positives + 0.5, size=(draws, len(equal.n)))
+    errors = np.sum(weights * np.abs(drawn - equal.mean_score), axis=1)
     by_chance = np.sum(weights * np.abs(drawn - rates), axis=1)
     low = max(value - float(np.quantile(by_chance, TAILS[1])), 0.0)
     high = min(value + float(np.quantile(errors, TAILS[1]) - errors.mean()), 1.0)
@@ -128,21 +132,30 @@ def recalibration(labels: IntArray, scores: FloatArray) -> tuple[Estimate, Estim
         reason = "Only one class is present, so scores cannot be recalibrated."
         return undefined(reason, method=method, n=n), undefined(reason, method=method, n=n)
     odds = logit(np.clip(scores, EDGE, 1 - EDGE))
-    ones = np.ones(n)
+    ones: FloatArray = np.broadcast_to(np.float64(1), n)
     intercept = _wald(_fit(labels, [ones], odds), method=method, n=n)
     if odds.min() == odds.max():
         return undefined("Every row has the same score, so there is no slope.", method=method, n=n), intercept
-    positive, negative = odds[labels == 1], odds[labels == 0]
-    if negative.max() <= positive.min() or positive.max() <= negative.min():
+    positive = labels == 1
+    (lowest, highest), (least, most) = (_ends(odds, side) for side in (positive, ~positive))
+    if most <= lowest or highest <= least:
         reason = "The scores separate the classes completely, so the slope has no finite value."
         return undefined(reason, method=method, n=n), intercept
     scale = float(
         odds.std()
     )  # fitted in standard units, or log-odds far from 0 leave the equations near singular
-    slope = _fit(labels, [(odds - odds.mean()) / scale, ones], np.zeros(n))
+    odds -= odds.mean()
+    odds /= scale
+    slope = _fit(labels, [odds, ones], np.broadcast_to(np.float64(0), n))
     if slope is not None:
         slope = _Fit(slope.value / scale, slope.error / scale)
     return _wald(slope, method=method, n=n), intercept
+
+
+def _ends(values: FloatArray, inside: NDArray[np.bool_]) -> tuple[float, float]:
+    """The smallest and the largest of the values inside."""
+    low = values.min(where=inside, initial=np.inf)
+    return float(low), float(values.max(where=inside, initial=-np.inf))
 
 
 class _Fit(NamedTuple):
@@ -167,17 +180,37 @@ def _fit(labels: IntArray, columns: list[FloatArray], offset: FloatArray) -> _Fi
     not the linear algebra library's, whose last digits depend on its threads.
     """
 
+    n = len(labels)
+
+    def total(part: Callable[[slice], float]) -> float:
+        return sum(part(rows) for rows in blocks(n))
+
     def log_likelihood(odds: FloatArray) -> float:
-        return float(np.sum(labels * odds - np.logaddexp(0, odds)))
+        return total(lambda rows: float(np.sum(labels[rows] * odds[rows] - np.logaddexp(0, odds[rows]))))
+
+    def slope_of(odds: FloatArray, column: FloatArray) -> float:
+        return total(lambda rows: float(np.sum(column[rows] * (labels[rows] - expit(odds[rows])))))
 
     def information(odds: FloatArray) -> FloatArray:
-        rates = expit(odds)
-        weights = rates * (1 - rates)
-        return np.array([[np.sum(weights * one * two) for two in columns] for one in columns])
+        found = np.zeros((len(columns), len(columns)))
+        for rows in blocks(n):
+            rates = expit(odds[rows])
+            weights = rates * (1 - rates)
+            found += np.array(
+                [[np.sum(weights * one[rows] * two[rows]) for two in columns] for one in columns]
+            )
+        return found
+
+    def further(odds: FloatArray, step: FloatArray) -> FloatArray:
+        reached = np.empty(n)
+        for rows in blocks(n):
+            moves = [size * column[rows] for size, column in zip(step, columns, strict=True)]
+            reached[rows] = odds[rows] + np.sum(moves, axis=0)
+        return reached
 
     coefficients, odds = np.zeros(len(columns)), offset
     for _ in range(MOST_STEPS):
-        gradient = np.array([np.sum(column * (labels - expit(odds))) for column in columns])
+        gradient = np.array([slope_of(odds, column) for column in columns])
         try:
             step = np.linalg.solve(information(odds), gradient)
         except np.linalg.LinAlgError:
@@ -185,7 +218,7 @@ def _fit(labels: IntArray, columns: list[FloatArray], offset: FloatArray) -> _Fi
         step = step * (LONGEST_STEP / max(float(np.sqrt(np.sum(step**2))), LONGEST_STEP))
         before = log_likelihood(odds)
         while True:
-            moved = odds + np.sum([size * column for size, column in zip(step, columns, strict=True)], axis=0)
+            moved = further(odds, step)
             settled = bool(np.abs(step).max() < 1e-10)
             if settled or log_likelihood(moved) >= before:
                 break

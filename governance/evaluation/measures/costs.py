@@ -9,7 +9,8 @@ import numpy as np
 
 from governance.evaluation.measures import table
 from governance.evaluation.measures.curves import THRESHOLDS
-from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, from_draws
+from governance.evaluation.measures.estimate import NO_SPREAD, Estimate, FloatArray, IntArray, from_draws
+from governance.evaluation.measures.sorted_rows import blocks
 
 #: A cost is one for so many rows: the cost of a single row is a number nobody can picture.
 ROWS = 1000
@@ -75,22 +76,32 @@ def _cheapest(
 ) -> float | None:
     """The score from which on to predict positive; None where that is best for nobody."""
     n, positives = len(labels), int(labels.sum())
-    starts = np.append(0, np.flatnonzero(np.diff(scores)) + 1)
-    missed_before = np.append(0, np.cumsum(labels)[starts[1:] - 1])
-    cost = wrongly * (n - starts - positives) + (wrongly + missed) * missed_before
-    nobody = missed * positives
-    least = cost.min()
-    if nobody < least:
-        return None
-    equal = scores[starts[cost <= least * (1 + 1e-12)]]
-    return float(equal[np.argmin(np.abs(equal - threshold))])
+    least, nearest, below = missed * positives, None, 0
+    for rows in blocks(n):
+        before = np.cumsum(labels[rows], dtype=np.int64) - labels[rows] + below
+        below = int(before[-1]) + int(labels[rows][-1])
+        raised = n - np.arange(rows.start, rows.stop) - (positives - before)
+        cost = wrongly * raised + missed * before
+        first = max(rows.start, 1)
+        cost[first - rows.start :][scores[first : rows.stop] == scores[first - 1 : rows.stop - 1]] = np.inf
+        here = float(cost.min())
+        if here > least * (1 + NO_SPREAD):
+            continue
+        equal = scores[rows][cost <= here * (1 + NO_SPREAD)]
+        found = float(equal[np.argmin(np.abs(equal - threshold))])
+        closer = nearest is None or abs(found - threshold) < abs(nearest - threshold)
+        if here < least * (1 - NO_SPREAD) or closer:
+            nearest = found
+        least = min(least, here)
+    return nearest
 
 
 def _curve(labels: IntArray, scores: FloatArray, wrongly: float, missed: float) -> list[dict[str, float]]:
     """Cost per 1,000 rows at the thresholds 0.00, 0.02 … 0.98."""
     n, positives = len(labels), int(labels.sum())
     starts = np.searchsorted(scores, THRESHOLDS)
-    before = np.array([int(labels[:start].sum()) for start in starts])
+    between = [int(part.sum()) for part in np.split(labels, starts)]
+    before = np.cumsum(between[:-1])
     cost = wrongly * (n - starts - positives) + (wrongly + missed) * before
     return [
         {"threshold": threshold, "cost": ROWS * one / n}

@@ -8,6 +8,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from governance.evaluation.measures.calibration import equal_count_bins
 from governance.evaluation.measures.estimate import FloatArray, IntArray
 from governance.evaluation.measures.proportions import wilson_ends
+from governance.evaluation.measures.ranking import in_order
+from governance.evaluation.measures.sorted_rows import BINS, MANY_ROWS, bins, counts
 
 MOST_POINTS = 200
 CALIBRATION_BINS = 10
@@ -37,11 +39,26 @@ def _thinned(along: FloatArray) -> IntArray:
 
 def _roc(labels: IntArray, scores: FloatArray) -> list[list[float | None]]:
     """Points [false positive rate, true positive rate, threshold] from (0, 0), whose threshold is None."""
-    false_rate, true_rate, thresholds = roc_curve(labels, scores)
+    if len(scores) > MANY_ROWS:
+        thresholds, found, selected = _reached(labels, scores)
+        true_rate = np.append(0, found / found[-1])
+        false_rate = np.append(0, (selected - found) / (selected[-1] - found[-1]))
+        thresholds = np.append(np.inf, thresholds)
+    else:
+        false_rate, true_rate, thresholds = roc_curve(labels, scores)
     kept = _thinned(false_rate + true_rate)
     points: list[list[float | None]] = [[0.0, 0.0, None]]
     points += [[false_rate[at], true_rate[at], thresholds[at]] for at in kept if at > 0]
     return points
+
+
+def _reached(labels: IntArray, scores: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
+    """Of many rows, at 16,384 thresholds from the highest score down: the positives and the rows from there up. The
+    points are exact; only those between them are left out, which a curve of 200 points does not show."""
+    labels, scores = in_order(labels, scores)
+    firsts = bins(scores, BINS)
+    rows, positives = counts(labels, firsts)
+    return scores[firsts][::-1], np.cumsum(positives[::-1]), np.cumsum(rows[::-1])
 
 
 def _precision_recall(labels: IntArray, scores: FloatArray) -> list[list[float]]:
@@ -49,6 +66,10 @@ def _precision_recall(labels: IntArray, scores: FloatArray) -> list[list[float]]
 
     scikit-learn's closing point (recall 0, precision 1) is left out: no threshold gives it.
     """
+    if len(scores) > MANY_ROWS:
+        thresholds, found, selected = _reached(labels, scores)
+        recall, precision = found / found[-1], found / selected
+        return [[recall[at], precision[at], thresholds[at]] for at in _thinned(recall)]
     precision, recall, thresholds = precision_recall_curve(labels, scores, drop_intermediate=True)
     rising = slice(len(thresholds) - 1, None, -1)
     recall, precision, thresholds = recall[rising], precision[rising], thresholds[::-1]
@@ -57,9 +78,8 @@ def _precision_recall(labels: IntArray, scores: FloatArray) -> list[list[float]]
 
 def calibration_points(labels: IntArray, scores: FloatArray) -> list[dict[str, Any]]:
     """Ten bins of equal count: mean score against observed rate with Wilson's interval."""
-    bins = equal_count_bins(labels, scores, CALIBRATION_BINS)
     points = []
-    for n, positives, mean_score in zip(bins.n, bins.positives, bins.mean_score, strict=True):
+    for n, positives, mean_score in zip(*equal_count_bins(labels, scores, CALIBRATION_BINS), strict=True):
         low, high = wilson_ends(int(positives), int(n))
         points.append(
             {
