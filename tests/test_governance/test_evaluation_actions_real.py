@@ -106,6 +106,7 @@ def test_a_real_model_gives_evidence_that_can_be_made_again(world: kit.World, tm
     assert results["scan"]["built_with"]
     assert results["threshold"] == 0.3
     assert {entry["attribute"] for entry in results["fairness"]} == {"sex", "age_band", "marital_status"}
+    assert {"slices", "crossings", "leakage", "data_quality", "power", "label_noise"} <= set(results)
     assert "time" not in orjson.dumps(results).decode()
     assert "evaluation" not in results
     assert circumstances["isolation"]["level"] >= 2
@@ -182,6 +183,12 @@ def raises(folder: Path) -> Path:
     return models.predicting("raise ValueError('<b>no</b> such month')", folder)
 
 
+def curious(folder: Path) -> Path:
+    return models.predicting(
+        "import socket\ntry: socket.socket()\nexcept OSError: raise ValueError('no rates')", folder
+    )
+
+
 def hungry(folder: Path) -> Path:
     return models.predicting("keep = []\nwhile True: keep.append(bytearray(16 << 20))", folder)
 
@@ -196,6 +203,7 @@ def other_columns(folder: Path) -> Path:
         (other_columns, "wrong_schema", "lacks age, years", ""),
         (three_classes, "not_binary", "gives 3 scores a row for the classes 0, 1, 2", ""),
         (raises, "crashed", "raised an error while it predicted", "ValueError: <b>no</b> such month"),
+        (curious, "forbidden", "The model tried to open a network connection", "ValueError: no rates"),
         (hungry, "out_of_memory", "more memory than allowed (1 GB)", ""),
     ],
 )
@@ -286,6 +294,17 @@ def test_a_declared_threshold_of_zero_is_a_threshold(world: kit.World, tmp_path:
     assert results["threshold"] == 0
     # no favourable outcome is declared, so being selected is being predicted positive
     assert results["metrics"]["selection_rate"]["value"] == 1
+
+
+def test_what_a_model_tried_and_hid_is_in_the_evidence(world: kit.World, tmp_path: Path) -> None:
+    hiding = "import socket\ntry: socket.create_connection(('127.0.0.1', 80))\nexcept OSError: pass\n"
+    data = register(world, labelled(), favourable_label="")
+    ended = run(ask(world, upload(world, models.predicting(hiding + models.HONEST, tmp_path)), data))
+    assert ended.failure == ""
+    (attempt,) = ended.circumstances_document["attempts"]
+    assert attempt["what"] == "tried to open a network connection"
+    assert attempt["count"] == attempt["calls"]["socket"] >= 1
+    assert ended.circumstances_document["isolation"]["notification"] is True
 
 
 # --- cancelling -----------------------------------------------------------------------------------------
