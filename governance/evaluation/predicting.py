@@ -64,7 +64,11 @@ def answers(
     parts = list(evaluation.parts.select_related("scores").order_by("number"))
     if not parts and data.rows <= settings.EVALUATION_PART_ROWS:
         pace = Pace(context.progress, data.rows, low=FROM, high=UNTIL)
-        return predicted(batches=pace.over(data.batches(suite.batch_rows)), rows=data.rows)
+        return predicted(
+            batches=pace.over(data.batches(suite.batch_rows)),
+            rows=data.rows,
+            keep=kept_class(evaluation, suite),
+        )
     if not parts:
         # Whole batches, so that each holds the rows it would hold in one run.
         part_rows = settings.EVALUATION_PART_ROWS // suite.batch_rows * suite.batch_rows
@@ -76,6 +80,11 @@ def answers(
         )
     wait_for_parts(context, evaluation, parts)
     return merged(parts, limits)
+
+
+def kept_class(evaluation: Evaluation, suite: Suite) -> str | None:
+    """Of two classes the one whose probabilities alone are kept: the other's are what is missing to 1."""
+    return evaluation.dataset_version.positive_label if suite.task is Task.BINARY else None
 
 
 def wait_for_parts(context: JobContext, evaluation: Evaluation, parts: list[EvaluationPart]) -> None:

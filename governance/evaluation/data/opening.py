@@ -55,12 +55,14 @@ def open_data(
             "Train without it and upload a new version.",
         )
     heard: Tick = tick or (lambda rows: None)
-    source: Source = CsvSource(path, heard) if data_format == "csv" else ParquetSource(path)
+    source = _source(path, data_format, heard)
     named = [name for name in (row_key, time_column, query_column) if name]
     outside = list(dict.fromkeys([target, *sensitive_attributes, *named]))
     _refuse_schema(source, [*features, *outside])
     refuse_nested([*features, *outside], source.schema)
     refuse_other_types(types or {}, source.schema)
+    if isinstance(source, ParquetSource):
+        source.refuse_groups([*features, *outside])
     numeric = task in (Task.REGRESSION, Task.RANKING)
     happened: Numbers | Classes = (
         Numbers(source.rows, target, source.schema.field(target).type)
@@ -102,8 +104,11 @@ def open_data(
 
 def open_features(path: Path, *, data_format: str, features: Sequence[str], tick: Tick) -> Features:
     """Open a file that `open_data` accepted, for its features alone. Raises JobFailed where it is damaged."""
-    source: Source = CsvSource(path, tick) if data_format == "csv" else ParquetSource(path)
-    return Features(source=source, features=tuple(features), tick=tick)
+    return Features(source=_source(path, data_format, tick), features=tuple(features), tick=tick)
+
+
+def _source(path: Path, data_format: str, tick: Tick) -> Source:
+    return CsvSource(path, tick) if data_format == "csv" else ParquetSource(path)
 
 
 def _take(coder: Coder, piece: object, name: str) -> None:

@@ -50,7 +50,6 @@ class ParquetSource:
         """See `Source.pieces`."""
         columns = list(columns)
         first, skip = self._group_of(start)
-        self._refuse_groups(columns, first)
         text = [name for name in columns if _is_text(self.schema.field(name).type)]
         kept = [name for name in columns if pa.types.is_dictionary(self.schema.field(name).type)]
         self._learn_dictionaries(kept)
@@ -79,9 +78,10 @@ class ParquetSource:
             row -= held
         return self._metadata.num_row_groups, 0
 
-    def _refuse_groups(self, columns: list[str], first: int) -> None:
+    def refuse_groups(self, columns: Sequence[str]) -> None:
+        """Raises JobFailed (data_too_large) where a row group holds more in these columns than is read."""
         wanted = set(columns)
-        for number in range(first, self._metadata.num_row_groups):
+        for number in range(self._metadata.num_row_groups):
             group = self._metadata.row_group(number)
             chunks = (group.column(place) for place in range(group.num_columns))
             size = sum(

@@ -18,7 +18,7 @@ from governance.evaluation.models import EvaluationPart
 from governance.evaluation.pace import Pace
 from governance.evaluation.parts.actions import EVALUATE_PART, record_part, record_part_failure
 from governance.evaluation.parts.queries import how_far
-from governance.evaluation.predicting import job_failure, predictor, received
+from governance.evaluation.predicting import job_failure, kept_class, predictor, received
 from governance.evaluation.preparing import prepare
 from governance.evaluation.suites import SUITES
 
@@ -65,7 +65,11 @@ def evaluate_part(context: JobContext) -> dict[str, Any]:
         batches = data.batches(suite.batch_rows, start=part.start, stop=part.stop)
         predicted = predictor(context, prepared, suite.task, path)
         try:
-            outcome = predicted(batches=Pace(tell, rows, low=0.05, high=1.0).over(batches), rows=rows)
+            outcome = predicted(
+                batches=Pace(tell, rows, low=0.05, high=1.0).over(batches),
+                rows=rows,
+                keep=kept_class(evaluation, suite),
+            )
         except EvaluationFailed as failure:
             raise job_failure(context, failure) from failure
     scores = received(outcome.scores)

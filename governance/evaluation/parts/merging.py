@@ -70,6 +70,7 @@ def _circumstances(
     answers: Sequence[dict[str, Any]], parts: Sequence[EvaluationPart], latencies: Sequence[float]
 ) -> dict[str, Any]:
     from governance.evaluation.sandbox import latency_of
+    from governance.evaluation.sandbox.attempts import together
 
     every = [one["circumstances"] for one in answers]
     weakest = min(every, key=lambda one: one["isolation"]["level"])
@@ -85,6 +86,7 @@ def _circumstances(
         "log": next((one["log"] for one in every if one["log"]), ""),
         "log_bytes": sum(one["log_bytes"] for one in every),
         "strays": sum(one["strays"] for one in every),
+        "attempts": together(one["attempts"] for one in every),
         "parts": [
             {"rows": part.stop - part.start, "host": one["host"], "seconds": one["seconds"]}
             for part, one in zip(parts, answers, strict=True)
