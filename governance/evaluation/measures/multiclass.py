@@ -26,6 +26,7 @@ from governance.evaluation.measures.estimate import (
 from governance.evaluation.measures.multiclass_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.proportions import wilson
 from governance.evaluation.measures.rows import checked_codes, checked_probabilities, checked_seed
+from governance.evaluation.measures.shortfall import influence
 from registry.versions.tasks import Task
 
 TOP = 3
@@ -191,7 +192,7 @@ def one_vs_rest(labels: IntArray, given: FloatArray, names: list[str]) -> tuple[
     """
     n, known = given.shape
     method = "DeLong of the mean, logit scale"
-    areas, influence, missing = [], np.zeros(n), ""
+    areas, moved, missing = [], np.zeros(n), ""
     values: list[Estimate] = []
     for at, name in enumerate(names):
         own = (labels == at).astype(np.int64)
@@ -208,14 +209,11 @@ def one_vs_rest(labels: IntArray, given: FloatArray, names: list[str]) -> tuple[
             missing = missing or f"Class “{name}”: {area.undefined}"
             continue
         values.append(area)
-        of_positives, of_negatives = ranking.placements(own, given[:, at])
-        share = len(of_positives) / n
-        influence[own == 1] += (of_positives - area.value) / share
-        influence[own == 0] += (of_negatives - area.value) / (1 - share)
+        moved += influence(own, given[:, at])
     if missing:
         return undefined(missing, method=method, n=n), areas
     value = sum(area.value or 0.0 for area in values) / len(values)
-    spread = float(influence.std(ddof=1)) / len(values) / n**0.5 if n > 1 else 0.0
+    spread = float(np.sum(moved**2)) ** 0.5 / len(values)
     if spread <= NO_SPREAD or not 0 < value < 1:
         low, high = (
             sum(getattr(area, end) for area in values) / len(values) for end in ("ci_low", "ci_high")
