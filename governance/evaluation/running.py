@@ -19,6 +19,7 @@ from governance.evaluation.models import Evaluation
 from governance.evaluation.pace import Pace
 from governance.evaluation.predicting import answers, job_failure, predictor, received, wait_for_parts
 from governance.evaluation.preparing import prepare
+from governance.evaluation.sandbox.attempts import together
 from governance.evaluation.suites import Suite
 
 #: What people see coming, in this order.
@@ -114,6 +115,9 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     circumstances = circumstances_of(evaluation, isolation, limits, outcome, data, started)
     row_latency = probed.circumstances.pop("row_latency", None)
     circumstances |= probed.circumstances
+    # A model may keep quiet until it is probed.
+    runs = (outcome.circumstances, circumstances.get("probes", {}))
+    circumstances["attempts"] = together(run.get("attempts", []) for run in runs)
     circumstances["cost"] = cost_of(circumstances, artifact.blob.size, row_latency)
     circumstances["scores"] = {"sha256": kept.sha256, "form": form_of(scores)}
     return Evidence(results_of(evaluation, suite, measured, report), circumstances, kept)

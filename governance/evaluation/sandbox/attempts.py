@@ -1,6 +1,7 @@
 """What a model tried and was refused, in words: the supervisor's count, not the model's word."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TypedDict
 
 from .failures import Code, Refusal
@@ -42,6 +43,16 @@ def worded(counts: Mapping[str, Mapping[str, int]]) -> list[Attempt]:
         for kind, what in SENTENCES.items()
         if kind in counts
     ]
+
+
+def together(runs: Iterable[Sequence[Attempt]]) -> list[Attempt]:
+    """What a model tried in several runs of the same evaluation."""
+    counts: dict[str, dict[str, int]] = {}
+    for attempt in chain.from_iterable(runs):
+        calls = counts.setdefault(attempt["kind"], {})
+        for call, times in attempt["calls"].items():
+            calls[call] = calls.get(call, 0) + times
+    return worded(counts)
 
 
 def explained(refusal: Refusal, attempts: list[Attempt]) -> Refusal:

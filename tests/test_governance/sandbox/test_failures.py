@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from governance.evaluation.sandbox import Limits
-from governance.evaluation.sandbox.attempts import SENTENCES, explained, worded
+from governance.evaluation.sandbox.attempts import SENTENCES, explained, together, worded
 from governance.evaluation.sandbox.failures import Code, Refusal, judge_end
 from governance.evaluation.sandbox.process import Ended
 
@@ -63,6 +63,12 @@ def test_attempts_are_worded_in_a_fixed_order_with_their_calls() -> None:
         {"kind": "write", "what": "tried to write a file", "calls": {"openat": 2, "unlink": 1}, "count": 3},
     ]
     assert worded({}) == []
+    runs = [worded(counted), [], worded({"write": {"openat": 5}, "process": {"clone": 1}})]
+    assert [(one["kind"], one["calls"], one["count"]) for one in together(runs)] == [
+        ("network", {"socket": 3}, 3),
+        ("process", {"clone": 1}, 1),
+        ("write", {"openat": 7, "unlink": 1}, 8),
+    ]
 
 
 @pytest.mark.parametrize("kind", SENTENCES)
