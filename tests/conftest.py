@@ -120,6 +120,8 @@ _TOGETHER = {
     "tests/browser/": "stack",
     "tests/test_docs.py": "stack",
     "tests/rehearsal/": "rehearsal",
+    "tests/test_governance/test_demo_training.py": "trained",
+    "tests/test_governance/test_policies_shipped.py": "trained",
 }
 """Where tests share something that is dear to make, and by which name."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, connections
@@ -11,6 +11,17 @@ from django.test import override_settings
 
 from tests import databases
 from tests.test_governance import export_kit
+
+if TYPE_CHECKING:
+    from demo.training import TrainedModel
+
+
+@pytest.fixture(scope="session")
+def trained() -> dict[str, TrainedModel]:
+    """The demonstration's models, fitted once for all who only look at them."""
+    from demo.training import train_all
+
+    return train_all()
 
 
 @pytest.fixture(scope="session")

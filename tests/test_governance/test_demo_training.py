@@ -22,7 +22,7 @@ from demo.datasets import (
     load_sample,
     sample_path,
 )
-from demo.training import TrainedModel, boosted_trees, faulty_extract, save, save_extract, train_all
+from demo.training import TrainedModel, boosted_trees, faulty_extract, save, save_extract
 from governance.evaluation.measures import compare_paired, measure_binary
 
 COMMITTED = [name for name in descriptors() if name != EXTRACT]
@@ -59,11 +59,6 @@ def missed(evidence: dict[str, Any]) -> list[str]:
 def scores_of(trained: TrainedModel, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     inputs = frame[[column["name"] for column in trained.features]]
     return np.asarray(trained.pipeline.predict_proba(inputs))[:, 1]
-
-
-@pytest.fixture(scope="module")
-def trained() -> dict[str, TrainedModel]:
-    return train_all()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from demo.card import BOOSTED_TREES_CARD, RANDOM_FOREST_CARD
 from demo.datasets import descriptors, load_sample
-from demo.training import TrainedModel, save, train_all
+from demo.training import TrainedModel, save
 from governance.cards.sections import SECTIONS, required_at
 from governance.evaluation.measures import measure_binary
 from governance.evaluation.suites import SUITES
@@ -32,11 +32,6 @@ FILES = sorted(SHIPPED.glob("*.yaml"))
 
 def shipped(tier: str, environment: str) -> PolicyDocument:
     return parse((SHIPPED / f"{tier}-{environment}.yaml").read_text())
-
-
-@pytest.fixture(scope="session")
-def trained() -> dict[str, TrainedModel]:
-    return train_all()
 
 
 @pytest.fixture(scope="session")
