@@ -91,7 +91,20 @@ class EvaluationData(Features):
     def sample(self, rows: int, seed: int) -> Sample:
         """At most `rows` rows spread evenly over the file, one out of each stretch of equal length; the same ones for
         the same seed. All rows where there are no more."""
-        index = _spread(self.rows, rows, seed)
+        return self.at(_spread(self.rows, rows, seed))
+
+    def sample_of_queries(self, rows: int, seed: int) -> Sample:
+        """Whole queries of a ranking, drawn one after the other as long as they have at most `rows` rows together;
+        one at least. The same ones for the same seed."""
+        if self.queries is None:
+            raise ValueError("only a ranking has queries")
+        sizes = np.bincount(self.queries.codes)
+        order = np.random.default_rng(seed).permutation(len(sizes))
+        drawn = max(int((np.cumsum(sizes[order]) <= rows).sum()), 1)
+        return self.at(np.flatnonzero(np.isin(self.queries.codes, order[:drawn])))
+
+    def at(self, index: NDArray[np.int64]) -> Sample:
+        """The rows with these numbers, which must ascend."""
         taken = []
         first = 0
         for batch in self.batches(BATCH_ROWS):
