@@ -35,7 +35,8 @@ def in_columns(labels: NDArray[Any], names: Sequence[str], known: Sequence[str])
     """Places in `names` as places in `known`, the classes of the scores' columns; -1 where the model does not know
     the class."""
     places = np.array([known.index(name) if name in known else -1 for name in names], dtype=np.int64)
-    return places[labels]
+    found: NDArray[np.int64] = places[labels]
+    return found
 
 
 def drawn(data: EvaluationData, suite: Suite, rows: int) -> Sample:
@@ -60,20 +61,15 @@ def learned_rows(
     ]
     if not versions:
         return None, ["The version names no training data."]
-    here = [version for version in versions if version.blob is not None]
-    why = [
-        f"{version} is kept elsewhere, so it cannot be scored."
-        for version in versions
-        if version.blob is None
-    ]
-    total = sum(version.rows or 1 for version in here)
+    total = sum(version.rows or 1 for version in versions if version.blob is not None)
+    why: list[str] = []
     found: list[tuple[DatasetVersion, pa.RecordBatch, EvaluationData, Sample]] = []
-    for version in here:
-        share = max(suite.probe_rows * (version.rows or 1) // total, 1)
+    for version in versions:
+        share = max(suite.probe_rows * (version.rows or 1) // max(total, 1), 1)
         try:
             found.append((version, *_opened(context, evaluation, suite, version, schema, share)))
         except JobFailed as misfit:
-            why.append(f"{version} does not fit: {misfit.message}")
+            why.append(f"{version}: {misfit.message}")
     return (_joined(found, suite, known), why) if found else (None, why)
 
 
@@ -88,8 +84,10 @@ def _opened(
     asked = evaluation.dataset_version
     if version.target and version.target != asked.target:
         raise JobFailed(
-            "other_target", f"its target is “{version.target}”, that of the evaluation “{asked.target}”."
+            "other_target", f"Its target is “{version.target}”, that of the evaluation “{asked.target}”."
         )
+    if version.blob is None:
+        raise JobFailed("data_elsewhere", "It is kept elsewhere.")
     with local_path(version.blob) as path:
         data = open_data(
             path,
@@ -106,7 +104,7 @@ def _opened(
     try:
         table = sample.features.cast(schema).combine_chunks()
     except (pa.ArrowException, ValueError) as error:
-        raise JobFailed("other_types", f"its columns hold other types ({error}).") from error
+        raise JobFailed("other_types", f"Its columns hold other types ({error}).") from error
     [batch] = table.to_batches()
     return batch, data, sample
 

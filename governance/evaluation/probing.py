@@ -134,7 +134,7 @@ def _asked(
     context.progress(FROM, "Drawing the rows to ask about")
     subject = _subject(evaluation, suite, data, first)
     if Probe.LATENCY in suite.probes:
-        asked[Probe.LATENCY] = Latency(subject)
+        asked[Probe.LATENCY] = Latency(subject, suite.latency_calls)
     if Probe.TRAINING in suite.probes:
         learned, why = learned_rows(context, evaluation, suite, subject.features.schema, _known(first))
         found.not_measured += [{"what": PROBES[Probe.TRAINING][0], "why": reason} for reason in why]

@@ -24,7 +24,8 @@ class Suite:
     """`task` is what a model must do to be measured by it. `revision` changes whenever results of the same model
     on the same data could. `draws` resamples stand behind intervals without a closed form, from `seed`;
     predictions are asked for in batches of `batch_rows` rows. `probes` are asked of a sample of at most
-    `probe_rows` rows; `slices` says whether the worst slices are searched for."""
+    `probe_rows` rows; `latency_calls` rows are timed one at a time; `slices` says whether the worst slices are
+    searched for."""
 
     name: str
     task: Task
@@ -33,6 +34,7 @@ class Suite:
     draws: int = 2000
     probes: frozenset[Probe] = frozenset()
     probe_rows: int = 20_000
+    latency_calls: int = 50
     slices: bool = False
     seed: int = 20_260
     batch_rows: int = 65_536
@@ -68,6 +70,7 @@ SUITES = {
             draws=5000,
             probes=frozenset(Probe),
             probe_rows=50_000,
+            latency_calls=200,
             slices=True,
         ),
     )

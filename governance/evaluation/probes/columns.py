@@ -56,7 +56,7 @@ def _limits(kind: pa.DataType) -> tuple[int, int]:
 
 def floats(column: pa.Array) -> FloatArray:
     """The column as float64, NaN where it is null or not finite."""
-    values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+    values: FloatArray = np.array(pc.cast(column, pa.float64(), safe=False), dtype=np.float64)
     values[~np.isfinite(values)] = np.nan
     return values
 

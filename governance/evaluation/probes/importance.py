@@ -20,7 +20,7 @@ REPEATS = 5
 MOST_FEATURES = 50
 
 #: Rows of all features and repeats together; the more there are, the fewer rows each is tried on.
-MOST_ROWS = 1_000_000
+MOST_ROWS = 500_000
 
 
 class Importance:
@@ -70,11 +70,13 @@ class Importance:
             found.not_measured.append(
                 {"what": f"Importance of {len(self._left):,} more features", "why": why}
             )
-        known = sorted(
-            drops, key=lambda name: -(drops[name].value if drops[name].value is not None else -np.inf)
-        )
+        known = sorted(drops, key=lambda name: _known(drops[name]), reverse=True)
         found.results["importance"] = [{"feature": name, "drop": drops[name].as_dict()} for name in known]
         return found
+
+
+def _known(drop: Estimate) -> float:
+    return -np.inf if drop.value is None else drop.value
 
 
 def averaged(drops: Sequence[Estimate]) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
@@ -9,21 +10,24 @@ import pyarrow as pa
 from governance.evaluation.probes.passes import Answer, Found, Pass
 from governance.evaluation.probes.subject import Subject
 
-WARM_UP, CALLS = 20, 200
+#: Calls ahead whose time does not count, for each one that does.
+WARM_UP = 0.1
 
 
 class Latency:
-    """Sends single rows: 20 whose time does not count, then 200 whose does."""
+    """Sends single rows: some whose time does not count, then `calls` whose does."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, calls: int) -> None:
         self._subject = subject
+        self._calls = calls
+        self._ahead = math.ceil(WARM_UP * calls)
 
     def passes(self) -> list[Pass]:
         """One pass of single rows."""
-        return [Pass("latency", "Row by row", WARM_UP + CALLS, self._single())]
+        return [Pass("latency", "Row by row", self._ahead + self._calls, self._single())]
 
     def _single(self) -> Iterator[pa.RecordBatch]:
-        for number in range(WARM_UP + CALLS):
+        for number in range(self._ahead + self._calls):
             yield self._subject.features.slice(number % self._subject.rows, 1)
 
     def found(self, answers: Mapping[str, Answer]) -> Found:
@@ -33,13 +37,13 @@ class Latency:
         if answer.answered < 1:
             why = "The model did not answer every row handed over alone."
             return Found(not_measured=[{"what": "Latency by row", "why": why}])
-        ordered = sorted(answer.latencies[WARM_UP:])
+        ordered = sorted(answer.latencies[self._ahead :])
         return Found(
             circumstances={
                 "row_latency": {
-                    "calls": CALLS,
-                    "p50_seconds": round(ordered[-(-CALLS * 50 // 100) - 1], 6),
-                    "p95_seconds": round(ordered[-(-CALLS * 95 // 100) - 1], 6),
+                    "calls": self._calls,
+                    "p50_seconds": round(ordered[-(-self._calls * 50 // 100) - 1], 6),
+                    "p95_seconds": round(ordered[-(-self._calls * 95 // 100) - 1], 6),
                 }
             }
         )

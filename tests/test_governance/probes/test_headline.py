@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import accuracy_score, ndcg_score, r2_score
 
+from governance.evaluation.data import open_data
 from governance.evaluation.measures.estimate import Estimate
 from governance.evaluation.probes.headline import headline
 from governance.evaluation.probes.importance import averaged
@@ -104,3 +109,25 @@ def test_shuffles_widen_the_interval_by_their_own_spread() -> None:
     found = averaged(drops)
     assert found.value == pytest.approx(0.2)
     assert found.ci_high == pytest.approx(0.2 + (0.01 + 1.959963984540054**2 * 0.01 / 3) ** 0.5)
+
+
+def test_rows_of_a_ranking_are_drawn_by_whole_queries(tmp_path: Path) -> None:
+    queries = np.random.default_rng(3).permutation(np.repeat(np.arange(50), 20))
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"x": np.arange(1000), "relevance": np.arange(1000) % 3, "query": queries}), path)
+    data = open_data(
+        path,
+        data_format="parquet",
+        features=["x"],
+        target="relevance",
+        positive_label="",
+        sensitive_attributes=(),
+        task=Task.RANKING,
+        query_column="query",
+    )
+    sample = data.sample_of_queries(110, 4)
+    assert sample.queries is not None
+    assert np.bincount(sample.queries.codes).tolist() == [20] * 5
+    assert sample.features["x"].to_pylist() == sample.index.tolist() == sorted(sample.index.tolist())
+    assert data.sample_of_queries(110, 4).index.tolist() == sample.index.tolist()
+    assert data.sample_of_queries(3, 4).rows == 20
