@@ -73,7 +73,10 @@ def trained_on(
     if not fitting:
         return None, why
     compared = _compared(evaluated, fitting, [schemas[one] for one in fitting], data)
-    return _read(context, fitting, compared, data), why
+    try:
+        return _read(context, fitting, compared, data), why
+    except JobFailed as damaged:
+        return None, [*why, f"The training data cannot be read: {damaged.message}"]
 
 
 def _compared(

@@ -73,11 +73,20 @@ def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
     if _is_number(dictionary.type):
         of_values = value_hashes(dictionary)
     else:
-        words = pc.cast(dictionary, pa.string()).to_numpy(zero_copy_only=False)
-        of_values = pd.util.hash_array(words, categorize=False).astype(np.uint64)
+        of_values = pd.util.hash_array(_objects(dictionary), categorize=False).astype(np.uint64)
     codes = pc.fill_null(pc.cast(array.indices, pa.int64()), len(of_values))
     hashes = np.append(of_values, _MISSING)[codes.to_numpy(zero_copy_only=False)]
     return hashes
+
+
+def _objects(values: pa.Array) -> NDArray[np.object_]:
+    """Words, or bytes that need not be text."""
+    kind = values.type
+    raw = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    given = values if raw else pc.cast(values, pa.string())
+    objects = np.empty(len(given), dtype=object)
+    objects[:] = given.to_pylist()
+    return objects
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -95,6 +95,8 @@ def _type_name(kind: pa.DataType) -> str:
 def _count(column: _Column, array: pa.Array) -> None:
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
+    if pa.types.is_float16(array.type):  # Arrow compares no half floats
+        array = array.cast(pa.float32())
     if array.null_count or pa.types.is_floating(array.type):
         gone = pc.is_null(array, nan_is_null=True)
         missing = int(pc.sum(gone).as_py() or 0)

@@ -66,8 +66,12 @@ def _best(values: Any, target: NDArray[Any], task: Task) -> Estimate | None:
         array = array.combine_chunks()
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
+    if pa.types.is_float16(array.type):  # Arrow encodes no half floats
+        array = array.cast(pa.float32())
     measured = [
-        _measured(scores, target, task) for scores in (*_orders(array), *_by_value(array, target, task))
+        *(_measured(scores, target, task, either_way=True) for scores in _orders(array)),
+        # a mean that points away from the target is the fold's own rows missing from it, no sign
+        *(_measured(scores, target, task, either_way=False) for scores in _by_value(array, target, task)),
     ]
     return max(measured, key=lambda one: one.value or 0.0, default=None)
 
@@ -115,23 +119,23 @@ def _out_of_fold(codes: IntArray, target: FloatArray) -> FloatArray:
     return scores
 
 
-def _measured(scores: FloatArray, target: NDArray[Any], task: Task) -> Estimate:
+def _measured(scores: FloatArray, target: NDArray[Any], task: Task, *, either_way: bool) -> Estimate:
     if task is Task.MULTICLASS:
-        return _of_classes(scores, target)
+        return _of_classes(scores, target, either_way=either_way)
     if task is Task.BINARY:
         labels = target.astype(np.int64)
         area = roc_auc(labels, scores)
-        if area.value is not None and area.value < 0.5:
+        if either_way and area.value is not None and area.value < 0.5:
             area = roc_auc(labels, -scores)
         return _named(area)
     ranked = np.unique(scores, return_inverse=True)[1].astype(np.float64)  # infinities have a rank too
     rho = errors.spearman(np.asarray(target, dtype=np.float64), ranked)
-    if rho.value is not None and rho.value < 0:
+    if either_way and rho.value is not None and rho.value < 0:
         rho = errors.spearman(np.asarray(target, dtype=np.float64), -ranked)
     return _named(rho)
 
 
-def _of_classes(scores: FloatArray, target: NDArray[Any]) -> Estimate:
+def _of_classes(scores: FloatArray, target: NDArray[Any], *, either_way: bool) -> Estimate:
     """The mean over classes of ROC AUC against the rest."""
     areas = []
     for at, one in enumerate(np.unique(target)):
@@ -139,7 +143,7 @@ def _of_classes(scores: FloatArray, target: NDArray[Any]) -> Estimate:
         area = roc_auc((target == one).astype(np.int64), column).value
         if area is None:
             return undefined("There is no order to measure.", method=METHOD, n=len(target))
-        areas.append(max(area, 1 - area))
+        areas.append(max(area, 1 - area) if either_way else area)
     value = float(np.mean(areas))
     return Estimate(value, None, None, f"{METHOD}mean over classes, no interval", len(target))
 

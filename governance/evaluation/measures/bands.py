@@ -16,6 +16,9 @@ MOST_VALUES = 30
 MISSING = "missing"
 OTHER = "all other values"
 
+#: From here on a number is written by its power of ten.
+HUGE = 1e15
+
 
 class Banded(NamedTuple):
     """A column whose row `i` belongs to `names[codes[i]]`."""
@@ -65,7 +68,7 @@ def _bands(column: str, numbers: Any, said: Any, *, steps: bool) -> Banded:
     """`steps`: the values are whole, so that a band is told by its first and last value."""
     missing = np.isnan(numbers)
     present = np.sort(numbers[~missing])
-    values = present[np.append(True, np.diff(present) > 0)] if len(present) else present
+    values = np.unique(present)
     if len(values) <= MOST_BANDS:
         edges, names = values, [said(value) for value in values]
     else:
@@ -91,11 +94,13 @@ def _named(said: Any, first: float, last: float, at: int, bands: int, *, steps: 
 
 
 def _whole(value: float) -> str:
+    if abs(value) >= HUGE:
+        return f"{value:.6g}"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
 
 
 def _real(value: float) -> str:
-    return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return f"{value:,.0f}" if 1e6 <= abs(value) < HUGE else f"{value:,.6g}"
 
 
 def _date(value: float) -> str:

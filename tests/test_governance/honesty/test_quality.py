@@ -1,5 +1,7 @@
 """Defects of data are found and named, power and label noise agree with what was put in."""
 
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,9 @@ from governance.evaluation.honesty.hashing import row_hashes
 from governance.evaluation.honesty.label_noise import suspected_labels
 from governance.evaluation.honesty.power import power
 from governance.evaluation.honesty.quality import Period, Profile, data_quality
+from governance.evaluation.honesty.target import single_feature
 from governance.evaluation.measures import measure_binary
+from governance.evaluation.measures.slices import binary_slices
 from registry.versions.tasks import Task
 from tests.test_governance.measures.samples import binormal
 
@@ -46,6 +50,7 @@ def table(rows: int = 1000, **columns: Any) -> pa.Table:
 
 
 LABELS = np.arange(1000) % 2
+ROWS_OF_TYPES = 400
 
 
 def test_real_data_have_no_blocker() -> None:
@@ -154,6 +159,34 @@ def test_data_older_than_what_was_trained_on() -> None:
     later = quality(table(), LABELS, period=Period(2017, 2018), training_period=Period(2014, 2016))
     other_kind = quality(table(), LABELS, period=Period("2015", "2018"), training_period=Period(2014, 2016))
     assert codes(later) == codes(other_kind) == {}
+
+
+def test_every_type_of_column_is_taken() -> None:
+    """What Arrow files hold beside plain numbers and words: none of it ends an evaluation."""
+    half = ROWS_OF_TYPES // 2
+    columns = {
+        "null": pa.nulls(ROWS_OF_TYPES),
+        "bytes": pa.array([b"\xff\xfe", b"a"] * half),
+        "fixed": pa.array([b"abcd", b"efgh"] * half, pa.binary(4)),
+        "decimal": pa.array([Decimal("1.50"), None] * half),
+        "time": pa.array([time(1, 2), time(3)] * half),
+        "duration": pa.array([timedelta(1), None] * half),
+        "stamp": pa.array([datetime(2020, 1, 1 + at % 28, tzinfo=UTC) for at in range(ROWS_OF_TYPES)]),
+        "truth": pa.array([True, None] * half),
+        "endless": pa.array([float("inf"), -float("inf"), float("nan"), 1.0] * (half // 2)),
+        "half": pa.array(np.arange(ROWS_OF_TYPES).astype("float16")),
+        "unsigned": pa.array([2**64 - 1, 5] * half, pa.uint64()),
+        "coded": pa.array(["a", None] * half).dictionary_encode(),
+        "long": pa.array(["x", "y"] * half, pa.large_string()),
+        "huge": pa.array([1e300, -1e300] * half),
+    }
+    labels = np.random.default_rng(1).integers(2, size=ROWS_OF_TYPES)
+    found = quality(pa.table(columns), labels)
+    assert {name for name, severity in codes(found).items() if severity == "blocker"} == {"empty_column null"}
+    sliced = binary_slices(columns, labels=labels, scores=np.full(ROWS_OF_TYPES, 0.4), threshold=0.5)
+    assert set(columns) - set(sliced["columns"]) == {"null", "bytes", "fixed", "time", "duration"}
+    for task in (Task.BINARY, Task.MULTICLASS, Task.REGRESSION):
+        assert single_feature(columns, target=labels, task=task)["suspicious"] == []
 
 
 def test_power_is_that_of_the_normal_test() -> None:
