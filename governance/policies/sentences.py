@@ -165,8 +165,11 @@ def _words(limit: Decimal | tuple[str, ...] | None) -> str:
 
 def evaluation_sentence(document: PolicyDocument) -> str:
     """What every policy demands first."""
-    titles = " or, by what it predicts, ".join(f"“{SUITES[name].title}”" for name in document.suites)
-    return f"The version must have been evaluated with the suite {titles}, and the evaluation succeeded."
+    titles = [f"“{SUITES[name].title}”" for name in document.suites]
+    one = f"the suite {titles[0]}"
+    if len(titles) > 1:
+        one = f"the suite for what it predicts ({', '.join(titles[:-1])} or {titles[-1]})"
+    return f"The version must have been evaluated with {one}, and the evaluation succeeded."
 
 
 def age_sentence(document: PolicyDocument) -> str:

@@ -45,7 +45,7 @@ from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import DatasetVersion
 from registry.versions.models import ModelVersion, RegisteredModel
 from tests.factories import registry as make
-from tests.factories.governance import AUC, make_policy, policy_text
+from tests.factories.governance import AUC, SCRUTINY, make_policy, policy_text
 from tests.factories.people import actor_for, make_team, make_user
 
 DESCRIPTOR = Descriptor(
@@ -261,6 +261,7 @@ def results_of(evaluation: Evaluation, measures: dict[str, Any]) -> dict[str, An
             "container": "zip",
             "built_with": "1.9.1",
         },
+        **SCRUTINY,
         **measures,
     }
 

@@ -201,6 +201,10 @@ def test_what_every_policy_demands_in_words() -> None:
         "The version must have been evaluated with the suite “Binary classification, default”, "
         "and the evaluation succeeded."
     )
+    assert evaluation_sentence(policy_of(suite=["full-binary", "quick-ranking"])) == (
+        "The version must have been evaluated with the suite for what it predicts (“Binary classification, full” or "
+        "“Ranking, quick”), and the evaluation succeeded."
+    )
     assert card_sentence(document) == (
         "The model card must be complete in the section “Purpose, users, decision supported”."
     )

@@ -23,7 +23,16 @@ from governance.policies.document import PolicyDocument
 from governance.policies.rules import parse
 from governance.policies.sentences import sentences
 from governance.policies.verdict import RequirementResult, judge
-from tests.factories.governance import Subject, make_card, make_evaluation, make_subject, results_of
+from registry.versions.tasks import Task
+from tests.factories.governance import (
+    SCRUTINY,
+    Subject,
+    estimate,
+    make_card,
+    make_evaluation,
+    make_subject,
+    results_of,
+)
 
 HOLDOUT = {"credit-default": "credit_default_holdout", "employment-status": "employment_holdout"}
 CARDS = {"boosted_trees": BOOSTED_TREES_CARD, "random_forest": RANDOM_FOREST_CARD}
@@ -82,7 +91,7 @@ def judged(
     name: str, policy: PolicyDocument, versions: dict[str, Subject], measured: dict[str, dict[str, Any]]
 ) -> list[RequirementResult]:
     subject = versions[name]
-    evaluation = make_evaluation(subject, results=results_of(subject) | measured[name])
+    evaluation = make_evaluation(subject, results=results_of(subject) | measured[name] | SCRUTINY)
     card = make_card(subject.version, actor=subject.maker, sections=CARDS.get(name, BOOSTED_TREES_CARD))
     return judge(version=subject.version, document=policy, evaluation=evaluation, card=card)
 
@@ -100,17 +109,18 @@ def noted(results: list[RequirementResult]) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "tier", "environment", "refusals", "notes"),
     [
-        ("boosted_trees", "high", "production", [], []),
+        # One marital status has 164 rows, too few for its interval to be judged.
+        ("boosted_trees", "high", "production", [], ["group-ranking"]),
         ("boosted_trees", "medium", "production", [], []),
         ("boosted_trees", "high", "staging", [], []),
-        ("boosted_trees_refresh", "high", "production", ["selection-ratio"], []),
+        ("boosted_trees_refresh", "high", "production", ["selection-ratio"], ["group-ranking"]),
         ("boosted_trees_refresh", "medium", "production", ["selection-ratio"], []),
         ("boosted_trees_refresh", "medium", "staging", [], ["selection-ratio"]),
-        ("single_statement_tree", "high", "production", ["auc"], []),
+        ("single_statement_tree", "high", "production", ["auc"], ["group-ranking"]),
         ("single_statement_tree", "medium", "production", ["auc"], []),
         ("single_statement_tree", "high", "staging", ["auc"], []),
         ("single_statement_tree", "low", "production", [], []),
-        ("random_forest", "high", "production", ["flavour"], []),
+        ("random_forest", "high", "production", ["flavour"], ["group-ranking"]),
         ("random_forest", "medium", "production", [], ["flavour-safe"]),
         ("employment_status", "low", "production", [], []),
         ("employment_status", "low", "staging", [], []),
@@ -143,6 +153,47 @@ def test_the_unfair_model_is_refused_in_words_that_name_whom_it_passes_over(
     assert "and must be at least 0.80, on 1,559 rows." in first.message
 
 
+LOW, HIGH = estimate(0.0, 0.0, 0.0), estimate(0.99, 0.98, 1.0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changes", "rule", "said"),
+    [
+        (
+            {"leakage": {"row_overlap": estimate(0.05, 0.04, 0.06), "single_feature": LOW}},
+            "row-overlap",
+            "0.050",
+        ),
+        ({"leakage": {"row_overlap": LOW, "single_feature": HIGH}}, "target-leak", "must be below 0.98"),
+        ({"data_quality": {"blockers": {"value": 1.0}}}, "data-quality", "Defects that block is 1"),
+        ({"overfitting": {"gap": estimate(0.2, 0.18, 0.22)}}, "overfitting", "must be at most 0.05"),
+        ({"robustness": {"largest_drop": estimate(0.04, 0.02, 0.06)}}, "robustness", "upper end"),
+        ({"reproduction": {"verdict": "different"}}, "reproduction", "answers that are different"),
+        ({"source": "reported"}, "computed", "The evidence was reported"),
+        ({"leakage": {"single_feature": LOW}}, "row-overlap", "was not measured"),
+        ({"reproduction": {}}, "reproduction", "was not measured"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_high_tier_refuses_what_cannot_be_believed(
+    changes: dict[str, Any],
+    rule: str,
+    said: str,
+    versions: dict[str, Subject],
+    measured: dict[str, dict[str, Any]],
+) -> None:
+    subject = versions["boosted_trees"]
+    results = results_of(subject) | measured["boosted_trees"] | SCRUTINY | changes
+    evaluation = make_evaluation(subject, results=results)
+    card = make_card(subject.version, actor=subject.maker, sections=BOOSTED_TREES_CARD)
+    judged = judge(
+        version=subject.version, document=shipped("high", "production"), evaluation=evaluation, card=card
+    )
+    assert refused(judged) == [rule]
+    assert said in judged[0].message
+
+
 @pytest.mark.django_db
 def test_a_bare_upload_is_refused_for_all_that_is_missing(versions: dict[str, Subject]) -> None:
     bare = make_subject(tier=None, inputs=[], run=None)
@@ -150,6 +201,9 @@ def test_a_bare_upload_is_refused_for_all_that_is_missing(versions: dict[str, Su
     document = shipped("high", "production")
     met = {result.rule_id for result in results if result.state == "met"}
     assert met == {"flavour"}
+    assert {one.rule_id for one in results if one.state == "not_applicable"} == {
+        rule.id for rule in document.rules if Task.BINARY not in rule.tasks
+    }
     assert len(results) == len(document.rules) + 3
 
 
