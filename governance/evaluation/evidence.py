@@ -4,6 +4,7 @@ they came about in."""
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def results_of(
-    evaluation: Evaluation, suite: Suite, measured: dict[str, Any], report: ScanReport
+    evaluation: Evaluation, suite: Suite, measured: dict[str, Any], report: ScanReport, claims: dict[str, Any]
 ) -> dict[str, Any]:
-    """The reproducible half: nothing here depends on when or where it ran."""
+    """The reproducible half: nothing here depends on when or where it ran. `claims` are an MLflow folder's, shown
+    beside what the scan found."""
     version, data_version = evaluation.version, evaluation.dataset_version
     return {
         "schema": "countersign/evaluation-results/1",
@@ -50,6 +52,8 @@ def results_of(
             "reason": report.reason,
             "container": report.container,
             "built_with": report.built_with,
+            "files": [asdict(one) for one in report.files],
+            **({"claims": claims} if claims else {}),
         },
         **measured,
     }

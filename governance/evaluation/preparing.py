@@ -46,7 +46,8 @@ def prepare(evaluation: Evaluation) -> Prepared:
     except ValueError:
         raise JobFailed(
             "flavour_unknown",
-            f"Models of the kind “{version.flavour}” cannot be run here. Known: {', '.join(Flavour)}.",
+            f"Models of the kind “{version.flavour}” cannot be run here. Known: {', '.join(Flavour)}. "
+            "Export it as one of these, or upload its scores instead (bring predictions).",
         ) from None
     isolation = detect_isolation()
     if isolation.level < settings.ISOLATION_MINIMUM:

@@ -20,6 +20,7 @@ from governance.evaluation.pace import Pace
 from governance.evaluation.predicting import answers, job_failure, predictor, received, wait_for_parts
 from governance.evaluation.preparing import prepare
 from governance.evaluation.sandbox.attempts import together
+from governance.evaluation.scanned import claims_in, scan_version
 from governance.evaluation.suites import Suite
 
 #: What people see coming, in this order.
@@ -48,18 +49,18 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     started = clock.now()
     from governance.evaluation.data import open_data
     from governance.evaluation.probing import First, probe
-    from governance.evaluation.sandbox import EvaluationFailed, scan
+    from governance.evaluation.sandbox import EvaluationFailed
     from governance.evaluation.scrutiny import scrutinise
 
     wait_for_parts(context, evaluation, list(evaluation.parts.all()))
     data_version, prepared = evaluation.dataset_version, prepare(evaluation)
-    flavour, isolation, limits = prepared.flavour, prepared.isolation, prepared.limits
+    isolation, limits = prepared.isolation, prepared.limits
     artifact = prepared.artifact
     suspect = ""
     try:
         context.step("Scanning the file", artifact.path, progress=0.05)
         with local_path(artifact.blob) as path:
-            report = scan(artifact=path, flavour=flavour, limits=limits, isolation=isolation)
+            report = scan_version(evaluation.version, prepared, path)
             context.log(f"Scan: {report.verdict}. {report.reason}".strip())
             if report.verdict == "blocked":
                 raise JobFailed("scan_blocked", f"The scanner cannot vouch for this file: {report.reason}")
@@ -120,4 +121,5 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     circumstances["attempts"] = together(run.get("attempts", []) for run in runs)
     circumstances["cost"] = cost_of(circumstances, artifact.blob.size, row_latency)
     circumstances["scores"] = {"sha256": kept.sha256, "form": form_of(scores)}
-    return Evidence(results_of(evaluation, suite, measured, report), circumstances, kept)
+    claims = claims_in(evaluation.version)
+    return Evidence(results_of(evaluation, suite, measured, report, claims), circumstances, kept)

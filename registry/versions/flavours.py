@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -20,15 +21,29 @@ from countersign.blobs.models import Blob
 from countersign.blobs.storage import storage
 from countersign.blobs.store import Incoming
 from countersign.errors import Invalid
+from registry.versions.mlmodel import claims_of
 
 HEAD = 64 * 1024
 DIRECTORY_LIMIT = 4 * 1024 * 1024
 """Of a ZIP archive's list of members: a skops file of a large forest has far less."""
 
 
-class Flavour(StrEnum):
-    """How a model's file is written, in order of trust."""
+ONNX_FIELDS_LIMIT = 4096
+"""Of an ONNX file's outermost fields: without functions of its own it has about ten."""
 
+# How XGBoost's save_model begins a file, as JSON and as UBJSON, and LightGBM's.
+_XGBOOST = re.compile(
+    rb'\s*\{\s*"(version|learner)"\s*:|\{(L\x00\x00\x00\x00\x00\x00\x00|[iU])\x07(version|learner)'
+)
+_LIGHTGBM = re.compile(rb"tree\r?\nversion=v\d")
+
+
+class Flavour(StrEnum):
+    """How a model's file is written, in order of trust: formats that hold no code first."""
+
+    ONNX = "onnx"
+    XGBOOST = "xgboost"
+    LIGHTGBM = "lightgbm"
     SKOPS = "skops"
     JOBLIB = "joblib"
     PICKLE = "pickle"
@@ -56,7 +71,8 @@ def recognise(
             )
         found = Recognised(flavour_of(files[entry_file], entry_file), entry_file)
     else:
-        found = _choose({path: flavour_of(blob, path) for path, blob in files.items()})
+        flavours = {path: flavour_of(blob, path) for path, blob in files.items()}
+        found = _claimed(files, flavours) or _choose(flavours)
     if flavour and flavour != found.flavour:
         where = f"“{found.entry_file}” is" if found.entry_file else "no file is recognised; they are"
         raise _wrong(
@@ -66,6 +82,19 @@ def recognise(
             "flavour_disagrees",
         )
     return found
+
+
+def _claimed(files: Mapping[str, Blob | Incoming], flavours: Mapping[str, Flavour]) -> Recognised | None:
+    """The file an MLflow folder's `MLmodel` names as its model: of several the most trusted by its bytes."""
+    claims = claims_of(files)
+    named = [
+        path
+        for path in (claims.data_files if claims else ())
+        if flavours.get(path, Flavour.UNKNOWN) != "unknown"
+    ]
+    order = list(Flavour)
+    best = min(named, key=lambda path: order.index(flavours[path]), default=None)
+    return Recognised(flavours[best], best) if best else None
 
 
 def _choose(flavours: Mapping[str, Flavour]) -> Recognised:
@@ -90,6 +119,12 @@ def flavour_of(blob: Blob | Incoming, path: str) -> Flavour:
         head = file.read(HEAD)
         if head.startswith(b"PK\x03\x04"):
             return Flavour.SKOPS if _has_schema(file, blob.size) else Flavour.UNKNOWN
+        if _XGBOOST.match(head):
+            return Flavour.XGBOOST
+        if _LIGHTGBM.match(head):
+            return Flavour.LIGHTGBM
+        if head.startswith(b"\x08") and _has_graph(file, blob.size):
+            return Flavour.ONNX
     inner = _decompressed(head)
     if not _begins_like_a_pickle(head if inner is None else inner):
         return Flavour.UNKNOWN
@@ -116,6 +151,37 @@ def _decompressed(head: bytes) -> bytes | None:
     except (zlib.error, OSError, EOFError, lzma.LZMAError):
         return None
     return None
+
+
+def _has_graph(file: BinaryIO, size: int) -> bool:
+    """Whether the outermost fields are those of an ONNX ModelProto (onnx.proto): field 1 is its version, field 7
+    the graph. Each field's head is read, its content passed over."""
+    place, graph = 0, False
+    for _ in range(ONNX_FIELDS_LIMIT):
+        file.seek(place)
+        head = file.read(20)
+        if not head:
+            return graph and place == size
+        tag, used = _varint(head, 0)
+        wire = tag & 7
+        value, used = _varint(head, used)
+        if not 1 <= tag >> 3 <= 30 or wire not in (0, 2) or used < 0:
+            return False
+        graph = graph or (tag >> 3 == 7 and wire == 2)
+        place += used + (value if wire == 2 else 0)
+        if place > size:
+            return False
+    return False
+
+
+def _varint(content: bytes, place: int) -> tuple[int, int]:
+    """A protocol buffer's number and the place behind it, which is below 0 where there is none."""
+    value = 0
+    for count, byte in enumerate(content[place : place + 10] if place >= 0 else b""):
+        value |= (byte & 0x7F) << (7 * count)
+        if byte < 0x80:
+            return value, place + count + 1
+    return 0, -1
 
 
 def _has_schema(file: BinaryIO, size: int) -> bool:

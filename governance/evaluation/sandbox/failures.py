@@ -29,8 +29,12 @@ Code = Literal[
     "no_predict",
     "not_a_regressor",
     "several_numbers",
+    "not_columns",
     "wrong_schema",
     "library_version",
+    "missing_module",
+    "missing_name",
+    "missing_library",
     "untrusted_types",
     "cannot_load",
     "forbidden",
@@ -41,6 +45,7 @@ Code = Literal[
 CODES: tuple[Code, ...] = get_args(Code)
 
 LONGEST_SAID = 2000
+BRING = "Or upload its scores instead (bring predictions)."
 _SHOWN = 10
 _LONGEST_NAME = 80
 
@@ -99,8 +104,10 @@ def refusal_from_note(note: dict[str, Any], limits: Limits, *, model_was_read: b
     code = next((code for code in CODES if code == claimed and code in _REPORTABLE), None)
     if code is None or (code == "sandbox_unavailable" and model_was_read):
         return Refusal("not_predictions", _not_predictions("an unknown report"))
-    said = note.get("said")
-    return Refusal(code, _reported(code, note, limits), one_line(said) if isinstance(said, str) else "")
+    said = one_line(note["said"]) if isinstance(note.get("said"), str) else ""
+    if code == "sandbox_unavailable" and "libgomp" in said:
+        code = "missing_library"
+    return Refusal(code, _reported(code, note, limits), said)
 
 
 def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
@@ -112,14 +119,28 @@ def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
         theirs, ours = listed([note.get("built_with")]), listed([note.get("worker_has")])
         return (
             f"The model was built with scikit-learn {theirs}; this worker has {ours}. Models do not load "
-            f"reliably in another release: train or export it again with scikit-learn {ours}."
+            f"reliably in another release: train or export it again with scikit-learn {ours}. {BRING}"
+        )
+    if code == "missing_module":
+        return (
+            f"The model needs the Python module “{listed([note.get('module')])}”, which this worker does not have; "
+            f"nothing is installed for a model. Export it again without that module. {BRING}"
+        )
+    if code == "missing_name":
+        return _missing_name(note)
+    if code == "not_columns":
+        shape = note.get("shape")
+        return (
+            f"The model asks for an input of shape [{listed(shape if isinstance(shape, list) else [])}] "
+            f"(“{listed([note.get('input')])}”); rows of columns cannot be given to it. Upload its scores instead "
+            "(bring predictions)."
         )
     if code == "untrusted_types":
         types = note.get("types")
         names = listed(types if isinstance(types, list) else [])
         return (
             f"The file holds types that are not on the list of reviewed types: {names}. Export the model "
-            "without them, or ask an administrator to have them reviewed."
+            f"without them, or ask an administrator to have them reviewed. {BRING}"
         )
     if code == "forbidden" and note.get("errno") in (errno.EACCES, errno.ENOENT):
         return (
@@ -130,6 +151,18 @@ def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
         return (
             f"The model gives {listed([note.get('given')])} numbers for each row; a regression is measured on one. "
             "Export a model of one target."
+        )
+    if code in ("no_probabilities", "no_predict") and isinstance(note.get("outputs"), list):
+        wanted = "class probabilities" if code == "no_probabilities" else "the number it predicts"
+        return (
+            f"None of the model's outputs can be told to be {wanted}: {listed(note['outputs'])}. Export it with one "
+            f"output of floating-point numbers, a row for each row. {BRING}"
+        )
+    if code == "no_probabilities" and isinstance(note.get("objective"), str):
+        return (
+            f"The model was trained with the objective {listed([note['objective']])}, which gives no probabilities. "
+            "Train it with binary:logistic or multi:softprob (XGBoost), binary or multiclass (LightGBM); if it "
+            "predicts a number, upload it with task: regression in its signature."
         )
     if code == "no_probabilities" and note.get("lacks") == "classes_":
         return (
@@ -145,6 +178,13 @@ _REPORTABLE: dict[Code, str] = {
     "wrong_schema": "",
     "library_version": "",
     "untrusted_types": "",
+    "missing_module": "",
+    "missing_name": "",
+    "not_columns": "",
+    "missing_library": (
+        "This worker lacks the system library libgomp.so.1, which LightGBM needs. Ask an administrator to install "
+        "libgomp1 on the worker (apt-get install libgomp1) and start the evaluation again."
+    ),
     "no_probabilities": (
         "The model has no predict_proba, so it gives no probabilities to evaluate. Export a classifier that "
         "does, for example wrapped in CalibratedClassifierCV. If it predicts a number, upload it with "
@@ -164,7 +204,8 @@ _REPORTABLE: dict[Code, str] = {
     ),
     "cannot_load": (
         "The model could not be loaded. Check that it needs only the libraries of this worker and no code of "
-        "your own, export it again and upload it as a new version."
+        "your own, export it again and upload it as a new version. "
+        f"{BRING}"
     ),
     "forbidden": (
         "The model tried to use something outside its sandbox: a file, the network, another program or "
@@ -179,6 +220,20 @@ _REPORTABLE: dict[Code, str] = {
         "worker's installation."
     ),
 }
+
+
+def _missing_name(note: dict[str, Any]) -> str:
+    name, module = listed([note.get("name")]), listed([note.get("module")])
+    if module == "__main__":
+        return (
+            f"The model refers to “{name}” of the program that wrote it (__main__): a function or class of a script "
+            "or notebook, which is not in the file and not on this worker. Export the model without it, for "
+            f"example with scikit-learn's own transformers. {BRING}"
+        )
+    return (
+        f"The model refers to “{name}” of the module “{module}”, which this worker's release does not have. Export "
+        f"it again with the worker's libraries. {BRING}"
+    )
 
 
 def _wrong_schema(note: dict[str, Any]) -> str:

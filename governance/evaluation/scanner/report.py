@@ -10,6 +10,7 @@ from .skops_types import TRUSTED_SKOPS_TYPES
 
 _LIST = Path(__file__).with_name("allowed_names.txt")
 _SHOWN = 10
+_MOST_FILES = 200
 
 
 Verdict = Literal["clean", "unlisted_names", "blocked"]
@@ -81,6 +82,8 @@ def judge(files: Sequence[FileReport], versions: Collection[str] = ()) -> ScanRe
     unlisted = tuple(sorted({name for one in files for name in one.unlisted}))
     worst = max(files, key=lambda one: _WORSE[one.verdict])
     built_with = max(versions, default="")
+    # Of a container's files those that say something; an archive may hold thousands of plain arrays.
+    telling = [one for one in files if "!" not in one.path or one.names or one.verdict != "clean"]
     return ScanReport(
         worst.verdict,
         names,
@@ -88,7 +91,7 @@ def judge(files: Sequence[FileReport], versions: Collection[str] = ()) -> ScanRe
         _reason(worst, model, names, unlisted),
         model.container,
         built_with,
-        tuple(files),
+        tuple(telling[:_MOST_FILES]),
     )
 
 

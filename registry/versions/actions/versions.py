@@ -31,6 +31,7 @@ from registry.versions.allowed import aliases_verdict
 from registry.versions.flavours import recognise
 from registry.versions.inputs import claimed_inputs
 from registry.versions.manifests import checked_files, digest_of, manifest_of
+from registry.versions.mlmodel import Claims, claimed_signature, claims_of
 from registry.versions.models import ManifestFile, ModelVersion, RegisteredModel, VersionInput
 from registry.versions.paths import manifest_path
 from registry.versions.queries import signature_digest
@@ -71,7 +72,8 @@ def register_version(
 ) -> ModelVersion:
     """The next version of the model, whole or not at all, immutable from then on.
 
-    `declared` are the files announced, if any: exactly those must be there. A run that is described is
+    `declared` are the files announced, if any: exactly those must be there. Where no signature or libraries are
+    given, those an MLflow folder claims stand in. A run that is described is
     recorded with it; one that still runs is ended and sealed, since a version must not cite what can change.
     The caller checked that the actor may see what is cited, and removes received bytes where this raises.
     Raises Refused (permission, archived, a gate of the alias), Invalid (bad_path, no_files, files_differ,
@@ -80,9 +82,10 @@ def register_version(
     recognised = recognise(
         found, flavour=flavour, entry_file=manifest_path(entry_file) if entry_file else None
     )
+    claims = claims_of(found) or Claims()
     checked = {
-        "signature": checked_signature(signature),
-        "libraries": checked_libraries(libraries),
+        "signature": checked_signature(signature) if signature else claimed_signature(claims),
+        "libraries": checked_libraries(libraries or claims.libraries),
         "description": checked_text(description, field="description"),
     }
     with transaction.atomic():

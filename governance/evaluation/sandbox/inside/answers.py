@@ -84,12 +84,13 @@ def _errno(error: BaseException) -> int | None:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)[:LONGEST_TEXT]
+        # XGBoost adds the addresses its error came by.
+        return str(error).partition("\nStack trace:")[0][:LONGEST_TEXT]
     except BaseException:  # the model's own exception class may do anything
         return ""
 
 
-# Phrases of scikit-learn for input that is not what the model was fitted on.
+# Phrases of the libraries for input that is not what the model was fitted on.
 _SCHEMA_PHRASES = (
     "feature names",
     "columns are missing",
@@ -97,6 +98,10 @@ _SCHEMA_PHRASES = (
     "could not convert string to float",
     "contains NaN",
     "Found unknown categories",
+    "Found a category not in",
+    "categorical_feature do not match",
+    "dtypes must be int, float",
+    "DataFrame.dtypes for data must be",
 )
 
 

@@ -5,6 +5,7 @@ confinement.
 """
 
 import importlib
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -85,8 +86,25 @@ def _regressor(model: Any) -> None:
 
 
 def unpickled(artifact: BinaryIO) -> Any:
-    """joblib reads plain pickles too; one loader, because the scanner imitates exactly that one."""
-    return importlib.import_module("joblib").load(artifact)
+    """joblib reads plain pickles too; one loader, because the scanner imitates exactly that one.
+
+    Raises Refused for the ways in which a model of elsewhere does not load here."""
+    try:
+        return importlib.import_module("joblib").load(artifact)
+    except ModuleNotFoundError as error:
+        raise Refused("missing_module", str(error), module=str(error.name)) from error
+    except AttributeError as error:
+        if name := _MISSING_NAME.match(str(error)):
+            raise Refused("missing_name", str(error), name=name[1], module=name[2]) from error
+        raise
+    except OSError as error:
+        if "libgomp" in str(error):
+            raise Refused("missing_library", str(error)) from error
+        raise
+
+
+# How pickle says that a module does not hold a name.
+_MISSING_NAME = re.compile(r"Can't get attribute '([^']{1,200})' on <module '([^']{1,200})'")
 
 
 def from_skops(artifact: BinaryIO, trusted_types: Collection[str]) -> Any:
