@@ -25,15 +25,16 @@ def hashed(piece: Any) -> NDArray[np.uint64]:
 
 
 def refuse_duplicates(hashes: NDArray[np.uint64], gaps: int, row_key: str) -> None:
-    """Raises JobFailed (row_keys_missing, duplicate_row_keys). How many, never which: a key may name a person."""
+    """Raises JobFailed (row_keys_missing, duplicate_row_keys). How many, never which: a key may name a person. The
+    hashes are left sorted."""
     if gaps:
         raise JobFailed(
             "row_keys_missing",
             f"{plural(gaps, 'row has', 'rows have')} no “{row_key}”, which is declared as the row key. Register the "
             "data with a key in every row, or without a row key.",
         )
-    ordered = np.sort(hashes)
-    repeats = int((ordered[1:] == ordered[:-1]).sum())
+    hashes.sort()
+    repeats = int((hashes[1:] == hashes[:-1]).sum())
     if repeats:
         raise JobFailed(
             "duplicate_row_keys",

@@ -85,9 +85,10 @@ def open_data(
             hashes[read : read + len(keys)] = hashed(keys)
         read += piece.num_rows
         heard(read)
-    labels, classes = (happened.labels(), ()) if isinstance(happened, Numbers) else happened.labels()
     if row_key:
         refuse_duplicates(hashes, gaps, row_key)
+    del hashes
+    labels, classes = (happened.labels(), ()) if isinstance(happened, Numbers) else happened.labels()
     groups: dict[str, Coded] = {name: coder.coded() for name, coder in coders.items()}
     return EvaluationData(
         source=source,
