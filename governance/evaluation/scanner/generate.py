@@ -5,8 +5,10 @@ committed; a test compares the file with what this gives for the pinned release.
 prefix: `sklearn.datasets.fetch_openml`, `numpy.load` and `numpy.f2py` also begin like everything else.
 
 Classes enter by rule: every scikit-learn estimator, and every class defined in a module that holds nothing
-but parts of fitted estimators. Functions enter one by one. None of them opens a file, a connection or a
-process when it is called with arguments from a pickle.
+but parts of fitted estimators. Functions enter one by one, and so do the estimators of XGBoost and LightGBM with
+the boosters they keep. None of them opens a file, a connection or a process when it is called with arguments from
+a pickle, with one exception: a booster made with a path reads a model of its own format there, and the sandbox has
+none to give it.
 """
 
 import importlib
@@ -62,6 +64,10 @@ sklearn.neighbors._ball_tree.BallTree sklearn.neighbors._ball_tree.BallTree64
 sklearn.neighbors._kd_tree.KDTree sklearn.neighbors._kd_tree.KDTree64
 sklearn.tree._tree.Tree
 sklearn.utils._bunch.Bunch
+xgboost.core.Booster xgboost.sklearn.XGBClassifier xgboost.sklearn.XGBRFClassifier
+xgboost.sklearn.XGBRFRegressor xgboost.sklearn.XGBRanker xgboost.sklearn.XGBRegressor
+lightgbm.basic.Booster lightgbm.sklearn.LGBMClassifier lightgbm.sklearn.LGBMRanker
+lightgbm.sklearn.LGBMRegressor
 sklearn.utils._metadata_requests.MetadataRequest sklearn.utils._metadata_requests.MethodMetadataRequest
 """
 
@@ -79,11 +85,8 @@ def names() -> list[str]:
 
 def content() -> str:
     """The text of `allowed_names.txt`."""
-    import numpy
-    import scipy
-    import sklearn
-
-    releases = f"scikit-learn {_minor(sklearn)}, numpy {_minor(numpy)}, scipy {_minor(scipy)}"
+    libraries = ("sklearn", "numpy", "scipy", "xgboost", "lightgbm")
+    releases = ", ".join(f"{name} {_minor(importlib.import_module(name))}" for name in libraries)
     head = f"# Names a pickled model may use. {releases}.\n# Made by generate.py and reviewed; see there.\n"
     return head + "\n".join(names()) + "\n"
 
