@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import queries as of_queries
+from governance.evaluation.measures.crossings import SMALL, crossed
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
 from governance.evaluation.measures.queries_groups import by_group
 from governance.evaluation.measures.rows import checked_numbers, checked_queries, checked_seed
@@ -55,6 +56,7 @@ def measure_ranking(
     metrics = of_queries.averages(measured, stream(seed, "queries"), draws)
     empty = int(np.isnan(measured[HEADLINE]).sum())
     group_entries, fairness, unmeasured = by_group(groups, codes, values, seed=seed, draws=draws)
+    crossings, _, _ = by_group(dict(crossed(groups)), codes, values, seed=seed, draws=draws)
     result: dict[str, Any] = {
         "task": Task.RANKING.value,
         "n": len(truth),
@@ -72,6 +74,7 @@ def measure_ranking(
             "by_size": _by_size(measured[HEADLINE], lengths, seed, draws),
         },
         "groups": group_entries,
+        "crossings": [entry for entry in crossings if entry["sufficient"] and entry["group"] != SMALL],
         "fairness": fairness,
         "not_measured": [*_without_relevant(empty, len(lengths)), *unmeasured],
     }
