@@ -33,9 +33,21 @@ run:
 
 test:
 	$(call installed,requirements-dev.lock)
+	$(need_libgomp)
 	$(if $(filter 0,$(BROWSER)),,$(need_chromium))
 	$(NO_SERVICES) $(VENV) manage.py check
 	$(VENV) -m pytest -n 2 --dist loadgroup -q $(if $(filter 0,$(BROWSER)),--ignore=tests/browser)
+
+# LightGBM's library is linked against it and does not bring it.
+define need_libgomp
+	if command -v ldconfig >/dev/null && ! ldconfig -p | grep -q 'libgomp\.so\.1'; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    { apt-get install -y -q libgomp1 || { apt-get update -q && apt-get install -y -q libgomp1; }; } >&2; \
+	  else \
+	    echo "LightGBM models need libgomp.so.1: apt install libgomp1" >&2; exit 1; \
+	  fi; \
+	fi
+endef
 
 define need_chromium
 	if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \

@@ -20,7 +20,9 @@ FILE = OpenApiParameter("path", str, OpenApiParameter.PATH, description="The fil
 CONTAINS = OpenApiParameter("name", str, description="Part of the name, in any case.")
 TEAM = OpenApiParameter("team", str, description="The team's slug.")
 TAG = OpenApiParameter("tag", str, description="A tag's key, or key=value.")
-FLAVOUR = OpenApiParameter("flavour", str, description="skops, joblib, pickle or unknown.")
+FLAVOUR = OpenApiParameter(
+    "flavour", str, description="onnx, xgboost, lightgbm, skops, joblib, pickle or unknown."
+)
 ARCHIVED = OpenApiParameter(
     "archived", bool, description="true: the archived ones; false, the default: the others."
 )

@@ -106,7 +106,11 @@ def _reason(worst: FileReport, model: FileReport, names: tuple[str, ...], unlist
         more = f" and {len(unlisted) - _SHOWN} more" if len(unlisted) > _SHOWN else ""
         listed = ", ".join(unlisted[:_SHOWN])
         uses = "The file uses" if unlisted == model.unlisted else "The files use"
-        return f"{uses} {len(unlisted)} names that are not on the reviewed list: {listed}{more}."
+        script = any(name.startswith("__main__.") for name in unlisted)
+        lost = (
+            " Those of __main__ belong to the script that wrote it and are not in the file." if script else ""
+        )
+        return f"{uses} {len(unlisted)} names that are not on the reviewed list: {listed}{more}.{lost}"
     if not names and model.container in _WITHOUT_CODE:
         return f"{model.container} holds numbers and no code."
     return f"All {len(names)} names in the file are on the reviewed list."
