@@ -16,6 +16,8 @@ SECTIONS = {
     "registering": "Registering versions",
     "transfer": "Moving bytes",
     "ledger": "The ledger",
+    "measures": "Measuring",
+    "coverage": "Intervals",
     "large": "Ten million rows",
     "confining": "The sandbox and the scanner",
 }

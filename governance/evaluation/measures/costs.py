@@ -46,12 +46,12 @@ def costs(
         "false_positive": wrongly,
         "false_negative": missed,
         "rows": ROWS,
-        "expected": _expected(
+        "expected": expected(
             table.confusion(labels, scores, threshold), wrongly, missed, rng, draws, table.METHOD
         ).as_dict(),
         "best": {
             "threshold": best,
-            "cost": _expected(
+            "cost": expected(
                 at_best, wrongly, missed, rng, draws, f"{table.METHOD} at a threshold chosen on the same rows"
             ).as_dict(),
         },
@@ -62,9 +62,10 @@ def costs(
     }
 
 
-def _expected(
+def expected(
     counts: IntArray, wrongly: float, missed: float, rng: np.random.Generator, draws: int, method: str
 ) -> Estimate:
+    """The cost per 1,000 rows of a confusion table, with the percentile interval of drawn tables."""
     n = int(counts.sum())
     value = ROWS * float(wrongly * counts[1] + missed * counts[2]) / n
     drawn = table.draw_tables(counts, rng, draws)
