@@ -8,6 +8,7 @@ and start nothing.
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -82,6 +83,9 @@ def _remove_leftovers() -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Start the services before anything reads settings: as a wrapper, ahead of pytest-django's own hook."""
+    # The tests start some 200 Python processes: each would compile all of our code anew where no bytecode is kept.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if "DATABASE_URL" in os.environ and "DATABASE_OWNER_URL" not in os.environ:
         raise pytest.UsageError(
             "DATABASE_URL is set: set DATABASE_OWNER_URL too, the tests make databases with it"
