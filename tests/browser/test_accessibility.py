@@ -42,7 +42,8 @@ def pages(chromium: Browser, stack: Stack, told: Told) -> Any:
 
 def violations(page: Page, *, rules: list[str] | None = None) -> list[str]:
     """What axe-core finds serious on the page as it is now, each with the element it is about."""
-    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    # style sheets would be fetched again for one rule, which is experimental and off
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": {"assets": ["media"]}}
     if rules:
         options["runOnly"] = {"type": "rule", "values": rules}
     if not page.evaluate("'axe' in window"):
