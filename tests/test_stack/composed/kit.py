@@ -39,6 +39,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def files(folder: Path) -> set[str]:
+    """Every file below a folder, by its path in it."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
 class Composed:
     """The services by their names in compose.yaml; `folder` stands for the host."""
 
@@ -83,6 +88,8 @@ class Composed:
                         shutil.copy(ROOT / source, there)
         environment = self.environment("migrate")  # the volume of no service; settings are only read
         self.run_here(["python", "manage.py", "collectstatic", "--noinput", "-v0"], environment)
+        self.run_here(["python", "-m", "compileall", "-q", str(self.app)], environment)
+        self.made_of = files(self.app)
 
     def _make_postgres(self) -> Postgres:
         postgres = Postgres(

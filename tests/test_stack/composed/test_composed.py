@@ -12,12 +12,7 @@ import pytest
 
 from demo.__main__ import Story
 from tests.stack import MODEL, until
-from tests.test_stack.composed.kit import LASTING, Composed
-
-
-def files(folder: Path) -> set[str]:
-    """Every file below a folder, by its path in it."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+from tests.test_stack.composed.kit import LASTING, Composed, files
 
 
 @pytest.mark.parametrize("service", LASTING)
@@ -93,7 +88,7 @@ def test_nothing_is_written_outside_the_volumes(composed: Composed, story: Story
     volumes = {path.parts[0] for path in map(Path, files(composed.volumes))}
     assert volumes <= {"blobs", "ledger", "exports", "beat"}
     assert {"blobs", "ledger", "beat"} <= volumes
-    assert not [path for path in files(composed.app) if "__pycache__" in path]
+    assert files(composed.app) == composed.made_of
     attempt = ["python", "-c", "import pathlib; pathlib.Path('written').write_text('x')"]
     with pytest.raises(AssertionError, match="Read-only file system"):
         composed.run("web", attempt)
