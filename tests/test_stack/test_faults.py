@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from countersign.jobs.runner import RESEND_SECONDS
 from tests.stack import MODEL, Stack, Told, until
 
 HOLDOUT = "credit-default-holdout"
@@ -76,6 +77,10 @@ def test_an_emptied_broker_loses_nothing(stack: Stack, told: Told, engineer: htt
     stack.kill("worker")
     asked = ask(engineer, 1)
     stack.broker_empty()
+    later = (
+        "UPDATE jobs_job SET sent_at = sent_at - make_interval(secs => %s) WHERE id = %s AND state = 'queued'"
+    )
+    stack.sql(later, RESEND_SECONDS, asked["job"])  # as if the message had been on its way for as long
     stack.start_one("worker")
     assert ended(engineer, asked["number"])["state"] == "succeeded"
 

@@ -165,6 +165,8 @@ def test_a_second_beat_stands_by_and_takes_over(composed: Composed) -> None:
             assert client.get(signs.BEAT_KEY) == first
             assert sent(composed.log("second-beat")) == 0, "while one works the other sends nothing"
             composed.kill("beat")
+            assert 0 < client.ttl(signs.BEAT_KEY) <= signs.BEAT_LAPSE_SECONDS, "its part lapses by itself"
+            client.expire(signs.BEAT_KEY, 1)
             until(lambda: sent(composed.log("second-beat")) > 1, seconds=30, what="the second to take over")
             assert client.get(signs.BEAT_KEY) not in (None, first)
         finally:
