@@ -94,8 +94,8 @@ def unpickled(artifact: BinaryIO) -> Any:
     except ModuleNotFoundError as error:
         raise Refused("missing_module", str(error), module=str(error.name)) from error
     except AttributeError as error:
-        if name := _MISSING_NAME.match(str(error)):
-            raise Refused("missing_name", str(error), name=name[1], module=name[2]) from error
+        if found := _MISSING_NAME.match(str(error)) or _MISSING_OLD_NAME.match(str(error)):
+            raise Refused("missing_name", str(error), name=found["name"], module=found["module"]) from error
         raise
     except OSError as error:
         if "libgomp" in str(error):
@@ -103,8 +103,11 @@ def unpickled(artifact: BinaryIO) -> Any:
         raise
 
 
-# How pickle says that a module does not hold a name.
-_MISSING_NAME = re.compile(r"Can't get attribute '([^']{1,200})' on <module '([^']{1,200})'")
+# How pickle says that a module does not hold a name, from protocol 4 on and before.
+_MISSING_NAME = re.compile(
+    r"Can't get attribute '(?P<name>[^']{1,200})' on <module '(?P<module>[^']{1,200})'"
+)
+_MISSING_OLD_NAME = re.compile(r"module '(?P<module>[^']{1,200})' has no attribute '(?P<name>[^']{1,200})'")
 
 
 def from_skops(artifact: BinaryIO, trusted_types: Collection[str]) -> Any:
