@@ -170,6 +170,7 @@ def laid_out(identity: str = "root") -> Iterator[Targets]:
         yield Targets(folder, victim, unix, abstract, tcp, udp, aims)
 
 
+@cache
 def _graph() -> str:
     """An ONNX graph of one step that makes 16 billion zeros of four bytes, in hexadecimal digits."""
     from onnx import TensorProto, helper

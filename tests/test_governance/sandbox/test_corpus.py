@@ -9,6 +9,7 @@ import json
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ _READING = {
     "other_processes",
 }
 # Of another process of the same user. Root's models run without its capabilities, and so may not.
-_READING_USER = {"other_environment", "any_environment", "other_memory"}
+_READING_USER = {"other_environment", "any_environment"}
 _NETWORK = {"postgresql", "redis", "unix_socket", "abstract_socket", "tcp", "udp", "netlink"}
 _STARTING = {"fork", "fork_bomb", "daemon", "run_program", "posix_spawn", "execute", "shell"}
 _WRITING = {
@@ -43,18 +44,23 @@ _WRITING = {
     "truncate",
 }
 _OTHERS = {"kill_worker", "kill_parent", "kill_all", "limit_other", "signal_by_owner"}
-_OTHERS_USER = {"trace", "read_memory"}
+# Looking into a process that is no child takes a kernel that allows it to everybody, as most do.
+_YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
+_MAY_TRACE = not _YAMA.exists() or _YAMA.read_text().strip() == "0"
 _KERNEL = {"kernel_calls", "shared_memory"}
 
 
 def let_through(identity: str, level: int) -> set[str]:
     """What succeeds at a level: at 2 nothing but seeing that a path exists, at 3 not even that."""
     through = {"stat_path"} if level < 3 else set()
+    may_trace = identity == "user" and _MAY_TRACE
     if level < 2:
-        through |= _READING | (_READING_USER if identity == "user" else set())
+        through |= _READING
+        through |= _READING_USER if identity == "user" else set()
+        through |= {"other_memory"} if may_trace else set()
     if level < 1:
         through |= _NETWORK | _STARTING | _WRITING | _OTHERS | _KERNEL
-        through |= _OTHERS_USER if identity == "user" else set()
+        through |= {"trace", "read_memory"} if may_trace else set()
     return through
 
 
@@ -70,7 +76,7 @@ class Cell:
     @property
     def attacks(self) -> dict[str, Any]:
         """The run of the model that tries everything."""
-        return dict(self.told["results"][0])
+        return dict(self.told["attacks"])
 
     @property
     def results(self) -> dict[str, str]:
@@ -82,11 +88,13 @@ class Cell:
         return {attempt["kind"]: attempt["calls"] for attempt in self.attacks["attempts"]}
 
 
-# Models that end, or have to be ended: limits, the sentence about it, and the code.
-ENDINGS = {
-    "foreign call": (endings.FOREIGN_CALL, {}, "forbidden", "The model made a forbidden system call"),
-    "sleeps": (endings.SLEEPS, {"wall_seconds": 2.5}, "out_of_time", "The model did not finish within 2.5 s"),
-    "busy": (endings.BUSY, {"cpu_seconds": 2}, "out_of_cpu", "used more processor time than allowed (2 s)"),
+# Bodies that end, or have to be ended: limits, code and sentence.
+ENDINGS: dict[str, tuple[str, dict[str, float], str, str]] = {
+    "sleeps": (endings.SLEEPS, {"wall_seconds": 1}, "out_of_time", "did not finish within 1 seconds"),
+    "busy": (endings.BUSY, {"cpu_seconds": 1}, "out_of_cpu", "used more processor time than allowed (1 s)"),
+    "fault": (endings.SEGMENTATION_FAULT, {}, "crashed", "crashed (segmentation fault)"),
+    "abort": (endings.ABORT, {}, "crashed", "crashed (abort)"),
+    "foreign": (endings.FOREIGN_CALL, {}, "forbidden", "The model made a forbidden system call"),
 }
 
 
@@ -95,12 +103,12 @@ def cell(request: pytest.FixtureRequest) -> Iterator[Cell]:
     """A worker as one identity that runs the corpus at one level."""
     identity, level = request.param
     with laid_out(identity) as targets:
-        jobs = [{"body": None, "level": level, "limits": {}}]
-        if level >= 2:
-            jobs += [
-                {"body": body, "level": level, "limits": limits} for body, limits, _, _ in ENDINGS.values()
-            ]
-        asked = {"folder": str(targets.folder), "aims": targets.aims, "jobs": jobs}
+        asked = {
+            "folder": str(targets.folder),
+            "level": level,
+            "aims": targets.aims,
+            "endings": [{"body": body, "limits": limits} for body, limits, _, _ in ENDINGS.values()],
+        }
         yield Cell(identity, level, targets, json.loads(run_worker(identity, json.dumps(asked))))
 
 
@@ -155,16 +163,13 @@ def test_the_evidence_says_what_was_tried_although_the_model_swallowed_it(cell: 
     assert calls["write"]["openat"] == 8 if cell.level > 1 else calls["write"]["openat"] >= 8
 
 
-@pytest.mark.parametrize("name", ENDINGS)
-def test_a_model_that_has_to_be_ended_is_ended_in_the_right_words(name: str, cell: Cell) -> None:
-    if cell.level < 2:
-        # Limits are the same at every level, and the filter has been seen; these runs would show nothing new.
-        assert len(cell.told["results"]) == 1
-        return
-    _, _, code, message = ENDINGS[name]
-    result = cell.told["results"][1 + list(ENDINGS).index(name)]
-    if name == "foreign call" and platform.machine() != "x86_64":
-        code, message = "crashed", "illegal instruction"
-    assert result["code"] == code
-    assert message in result["message"]
-    assert result["wall_seconds"] < 30
+def test_a_model_that_ends_or_has_to_be_ended_is_told_in_the_right_words(cell: Cell) -> None:
+    for (name, (_, _, code, message)), told in zip(ENDINGS.items(), cell.told["endings"], strict=True):
+        if name == "foreign" and platform.machine() != "x86_64":
+            code, message = "crashed", "illegal instruction"
+        elif name == "foreign" and cell.level == 0:
+            # A kernel without the 32-bit calls has nothing there to listen, and the instruction is a fault.
+            assert told["code"] in ("", "crashed")
+            continue
+        assert (name, told["code"]) == (name, code)
+        assert message in told["message"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from governance.evaluation.sandbox import EvaluationFailed, Isolation, Limits, Outcome
+from governance.evaluation.sandbox import EvaluationFailed, Isolation, Limits, Outcome, host, process
 
 from . import endings, models
 from .targets import Targets, laid_out
@@ -83,15 +83,24 @@ def test_a_model_that_predicts_too_slowly(fails: Fails, tmp_path: Path) -> None:
     assert "within 3 seconds" in failure.message
 
 
-def test_a_flood_of_refused_calls_delays_nobody(fails: Fails, tmp_path: Path) -> None:
-    # Eight threads that ask without end: the deadline is kept, and every call was counted.
-    failure = fails(
-        models.predicting(endings.FLOOD_OF_CALLS, tmp_path), limits=Limits(wall_seconds=4, cpu_seconds=60)
+def test_a_flood_of_refused_calls_delays_nobody(
+    isolation: Isolation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Eight threads that ask without end, from the first moment: the deadline is kept, and the calls are counted.
+    monkeypatch.setattr(host, "PROGRAM_FOLDERS", (*host.PROGRAM_FOLDERS, str(Path(__file__).parent)))
+    artifact = tmp_path / "none"
+    artifact.touch()
+    ended = process.run(
+        process.Task("endings:main", ("endings",), artifact, {"body": endings.FLOOD_OF_CALLS}),
+        limits=Limits(wall_seconds=3, cpu_seconds=60),
+        isolation=isolation,
+        answered=lambda _: None,
+        features=iter(()),
     )
-    assert failure.code == "out_of_time"
-    assert failure.message.endswith("The model tried to open a network connection, which was refused.")
-    assert failure.circumstances["attempts"][0]["calls"]["socket"] > 1000
-    assert failure.circumstances["wall_seconds"] < 6
+    assert ended.ended_by == "deadline"
+    assert ended.wall_seconds < 3 + 2
+    assert [(one["kind"], set(one["calls"])) for one in ended.attempts] == [("network", {"socket"})]
+    assert ended.attempts[0]["count"] > 100
 
 
 def test_a_model_that_computes_without_end_and_ignores_the_signal(fails: Fails, tmp_path: Path) -> None:

@@ -15,14 +15,8 @@ from typing import Any
 
 import pyarrow
 
-from governance.evaluation.sandbox import (
-    EvaluationFailed,
-    Flavour,
-    Isolation,
-    Limits,
-    detect_isolation,
-    predict,
-)
+from governance.evaluation.sandbox import Flavour, Isolation, Limits, detect_isolation, host, predict, process
+from governance.evaluation.sandbox.failures import judge_end
 from governance.evaluation.sandbox.isolation import level_of
 
 from . import attacks, programs
@@ -47,9 +41,11 @@ def at_level(level: int) -> Isolation:
 
 
 def main() -> None:
-    """Run every job of the request, at its level."""
+    """Run the attacks and then every ending of the request, at its level."""
     request = json.load(sys.stdin)
-    folder, labels = Path(request["folder"]), Path(request["aims"]["labels"]).read_text()
+    folder, level = Path(request["folder"]), request["level"]
+    labels = Path(request["aims"]["labels"]).read_text()
+    host.PROGRAM_FOLDERS = (*host.PROGRAM_FOLDERS, str(Path(__file__).parent))
     with contextlib.ExitStack() as stack:
         decoy, patient = _process(stack), _process(stack)
         assert patient.stdout is not None
@@ -59,9 +55,9 @@ def main() -> None:
             "patient": patient.pid,
             "patient_address": int(patient.stdout.readline()),
         }
-        results = [_run(job, aims, folder) for job in request["jobs"]]
         told = {
-            "results": results,
+            "attacks": _attacked(level, aims, folder),
+            "endings": [_ended(job, level, folder) for job in request["endings"]],
             "detected": detect_isolation().as_dict(),
             "decoy_lives": decoy.poll() is None,
             "sandboxed": list(programs.sandboxed(os.getpid())),
@@ -79,26 +75,34 @@ def _process(stack: contextlib.ExitStack) -> "subprocess.Popen[bytes]":
     return process
 
 
-def _run(job: dict[str, Any], aims: dict[str, Any], folder: Path) -> dict[str, Any]:
-    if job["body"] is None:
-        deadly = 0 if job["level"] == 0 else 9
-        artifact = programs.program(f"AIMS = {aims | {'deadly': deadly}!r}\n{attacks.SOURCE}", folder)
-    else:
-        artifact = programs.predicting(job["body"], folder)
-    limits = Limits(**{"memory_bytes": 2 << 30, "cpu_seconds": 30, "wall_seconds": 90, **job["limits"]})
-    try:
-        outcome = predict(
-            artifact=artifact,
-            flavour=Flavour.PICKLE,
-            batches=[pyarrow.record_batch({"age": [float(row) for row in range(ROWS)]})],
-            rows=ROWS,
-            limits=limits,
-            isolation=at_level(job["level"]),
-            trusted_types=(),
-        )
-    except EvaluationFailed as failure:
-        return {"code": failure.code, "message": failure.message, **failure.circumstances}
-    return {"code": "", "message": "", **outcome.circumstances}
+def _attacked(level: int, aims: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The circumstances of a run of the model that tries everything. At level 0 its signals are no more than asked
+    about: it may send them."""
+    deadly = 0 if level == 0 else 9
+    artifact = programs.program(f"AIMS = {aims | {'deadly': deadly}!r}\n{attacks.SOURCE}", folder)
+    outcome = predict(
+        artifact=artifact,
+        flavour=Flavour.PICKLE,
+        batches=[pyarrow.record_batch({"age": [float(row) for row in range(ROWS)]})],
+        rows=ROWS,
+        limits=Limits(memory_bytes=2 << 30, cpu_seconds=30, wall_seconds=90),
+        isolation=at_level(level),
+        trusted_types=(),
+    )
+    return outcome.circumstances
+
+
+def _ended(job: dict[str, Any], level: int, folder: Path) -> dict[str, str]:
+    """How a body ended, in the words of a failure; no code when it ended well."""
+    task = process.Task(
+        entry="endings:main", program=("endings",), artifact=folder / "labels", facts={"body": job["body"]}
+    )
+    limits = Limits(**{"memory_bytes": 2 << 30, "cpu_seconds": 30, "wall_seconds": 30, **job["limits"]})
+    ended = process.run(
+        task, limits=limits, isolation=at_level(level), answered=lambda _: None, features=iter(())
+    )
+    refusal = judge_end(ended, limits)
+    return {"code": refusal.code, "message": refusal.message} if refusal else {"code": "", "message": ""}
 
 
 if __name__ == "__main__":
