@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from governance.evaluation.measures.catalogue import MIN_ROWS
 from governance.evaluation.measures.estimate import (
@@ -53,7 +52,7 @@ class Group(NamedTuple):
 
 
 def by_group(
-    groups: Mapping[str, NDArray[Any]],
+    groups: Mapping[str, Any],
     codes: IntArray,
     values: Mapping[str, FloatArray],
     *,
