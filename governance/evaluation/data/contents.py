@@ -105,19 +105,23 @@ class EvaluationData(Features):
 
     def at(self, index: NDArray[np.int64]) -> Sample:
         """The rows with these numbers, which must ascend."""
+        columns = self.features
+        if self.row_key and self.row_key not in columns:
+            columns = (*columns, self.row_key)
         taken = []
         first = 0
-        for batch in self.batches(BATCH_ROWS):
+        for batch in rebatched(self._pieces(columns), BATCH_ROWS, stop=self.rows):
             low, high = np.searchsorted(index, (first, first + batch.num_rows))
             taken.append(batch.take(pa.array(index[low:high] - first)))
             first += batch.num_rows
+        table = pa.Table.from_batches(taken).combine_chunks()
         return Sample(
             index=index,
-            features=pa.Table.from_batches(taken).combine_chunks(),
+            features=table.select(list(self.features)),
             labels=self.labels[index],
             groups={name: coded.take(index) for name, coded in self.groups.items()},
             queries=None if self.queries is None else self.queries.take(index),
-            keys=None if self.keys is None else self.keys[index],
+            keys=hashed(table[self.row_key]) if self.row_key else None,
         )
 
 

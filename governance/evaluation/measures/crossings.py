@@ -61,4 +61,5 @@ def crossed(groups: Mapping[str, Any], *, most: int = 199) -> Iterator[tuple[str
         places[kept] = np.arange(1, len(kept) + 1)
         cell_names = (f"{names[at // len(others)]}{CROSS}{others[at % len(others)]}" for at in kept)
         crossing = Coded((SMALL, *cell_names), places[cells])
+        del codes, other_codes, cells  # while somebody works with the crossing
         yield f"{first}{CROSS}{second}", crossing.take(slice(None))

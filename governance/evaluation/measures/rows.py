@@ -150,7 +150,7 @@ def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple
             f"groups[{attribute!r}] has {len(names):,} different values; at most {most} can be compared. "
             "Put the values into bands first."
         )
-    return [str(name) for name in names], codes.astype(np.int64)
+    return [str(name) for name in names], codes if isinstance(values, Coded) else codes.astype(np.int64)
 
 
 def checked_settings(*, threshold: float, seed: int, draws: int) -> None:

@@ -36,6 +36,7 @@ class Whole:
         self.area = roc_auc(labels, scores)
         self._labels, self._scores = labels, scores
         self._influence = influence(labels, scores) if self.area.value is not None else np.zeros(0)
+        self._squares = float(np.sum(self._influence**2))
 
     def shortfall(self, inside: NDArray[np.bool_], own: Estimate) -> Estimate:
         """The ROC AUC of all rows minus `own`, that of the rows `inside`: above 0 these are ranked worse.
@@ -54,7 +55,7 @@ class Whole:
             return Estimate(0.0, 0.0, 0.0, "by definition", n)
         shared = self._influence[inside]
         mine = influence(self._labels[inside], self._scores[inside])
-        scale = float(np.sum(self._influence**2) * np.sum(mine**2)) ** 0.5
+        scale = float(self._squares * np.sum(mine**2)) ** 0.5
         together = float(np.sum(shared * mine)) / scale if scale > 0 else 0.0
         value = whole.value - own.value
         low = _reach(whole.value - whole.ci_low, own.ci_high - own.value, together)
