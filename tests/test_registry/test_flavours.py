@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from countersign.errors import Invalid
 from registry.versions.flavours import DIRECTORY_LIMIT, Recognised, recognise
+from registry.versions.mlmodel import Claims, claimed_signature, claims_of
 from tests.factories import registry as make
 
 
@@ -160,6 +161,104 @@ def test_a_disagreement_is_named(files: dict[str, bytes], said: dict[str, str], 
         seen(files, **said)
     assert raised.value.code == code
     assert raised.value.fields
+
+
+def varint(number: int) -> bytes:
+    """A number as protocol buffers write it."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
+
+
+def onnx_bytes(graph: bytes = bytes(300)) -> bytes:
+    """The outermost fields of an ONNX file: its version, producer, graph and operator set."""
+    return b"\x08\x08" + b"\x12\x03abc" + b"\x3a" + varint(len(graph)) + graph + b"\x42\x02\x10\x0f"
+
+
+@pytest.mark.parametrize(
+    ("content", "flavour"),
+    [
+        (onnx_bytes(), "onnx"),
+        (onnx_bytes(bytes(70_000)), "onnx"),
+        (onnx_bytes()[:-1], "unknown"),
+        (b"\x08\x08\x12\x03abc", "unknown"),
+        (b"\x08" * 100_000, "unknown"),
+        (b"\x08" + b"\xff" * 99, "unknown"),
+        (b'{"learner":{"attributes":{}}}', "xgboost"),
+        (b' {\n "version" : [3, 2, 0]}', "xgboost"),
+        (b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{", "xgboost"),
+        (b'{"a": 1}', "unknown"),
+        (b"tree\nversion=v4\n", "lightgbm"),
+        (b"tree\r\nversion=v3\r\n", "lightgbm"),
+        (b"tree of life\n", "unknown"),
+    ],
+)
+def test_formats_without_code_are_known_by_how_they_begin(content: bytes, flavour: str) -> None:
+    assert seen({"m": content}) == (flavour, "m")
+
+
+MLMODEL = b"""
+artifact_path: model
+mlflow_version: 3.17.0
+flavors:
+  python_function: {loader_module: mlflow.sklearn, model_path: model.skops, python_version: 3.11.9}
+  sklearn: {pickled_model: model.skops, sklearn_version: 1.9.1, skops_trusted_types: [sklearn.tree._tree.Tree]}
+  onnx: {data: graph.onnx, onnx_version: 1.23.2}
+signature:
+  inputs: '[{"type": "long", "name": "age", "required": true}, {"type": "string", "name": "region"}]'
+"""
+
+
+def claims(content: bytes) -> Claims | None:
+    return claims_of({"MLmodel": make.incoming(content)})
+
+
+def test_an_mlflow_folder_names_its_model_and_the_rest_is_a_claim() -> None:
+    folder = {"run/MLmodel": MLMODEL, "run/model.skops": SKOPS, "run/model.pkl": PICKLE}
+    assert seen(folder) == ("skops", "run/model.skops")
+    assert seen(folder | {"run/graph.onnx": onnx_bytes()}) == ("onnx", "run/graph.onnx")
+    # What the bytes say counts, whatever is claimed; a file that is not there is not the model.
+    assert seen({"MLmodel": MLMODEL, "model.skops": PICKLE}) == ("pickle", "model.skops")
+    assert seen({"MLmodel": MLMODEL, "other.pkl": PICKLE}) == ("pickle", "other.pkl")
+    told = claims(MLMODEL)
+    assert told
+    assert claimed_signature(told)["features"] == [
+        {"name": "age", "type": "int64"},
+        {"name": "region", "type": "string"},
+    ]
+    assert told.libraries == {
+        "mlflow": "3.17.0",
+        "scikit-learn": "1.9.1",
+        "onnx": "1.23.2",
+        "python": "3.11.9",
+    }
+    assert told.as_dict()["skops_trusted_types"] == ["sklearn.tree._tree.Tree"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a: &a [1]\nb: *a",
+        b"!!python/object/apply:os.system [true]",
+        b"[" * 20_000,
+        b"flavors: {",
+        b"\xff\xfe\x00",
+        b"- 1",
+        b"flavors: " + b"x" * 300_000,
+    ],
+    ids=["alias", "tag", "deep", "cut", "bytes", "list", "long"],
+)
+def test_an_mlmodel_that_cannot_be_read_is_a_file_like_any_other(content: bytes) -> None:
+    assert claims(content) is None
+    assert seen({"MLmodel": content, "model.pkl": PICKLE}) == ("pickle", "model.pkl")
+
+
+@pytest.mark.parametrize(
+    "inputs", ['"[1]"', '"{"', "7", '"[{\\"type\\": \\"tensor\\"}]"', '\'[{"name": " a "}]\'']
+)
+def test_a_signature_that_is_none_is_left_out(inputs: str) -> None:
+    told = claims(f"signature: {{inputs: {inputs}}}".encode())
+    assert told
+    assert claimed_signature(told) == {}
 
 
 def test_lz4_and_friends_are_unknown_and_not_an_error() -> None:
