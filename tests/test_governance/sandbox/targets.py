@@ -164,20 +164,32 @@ def laid_out(identity: str = "root") -> Iterator[Targets]:
             "open_folder": str(victim.parent),
             "temporary": tempfile.gettempdir(),
             "victim": str(victim),
-            "graph": _graph(),
+            "graph": graph_that_fills(rows=False).hex(),
             "calls": calls,
         }
         yield Targets(folder, victim, unix, abstract, tcp, udp, aims)
 
 
 @cache
-def _graph() -> str:
-    """An ONNX graph of one step that makes 16 billion zeros of four bytes, in hexadecimal digits."""
+def graph_that_fills(*, rows: bool) -> bytes:
+    """An ONNX graph with a step that makes 16 billion zeros of four bytes, of itself or for each of its rows."""
     from onnx import TensorProto, helper
 
     many = helper.make_tensor("shape", TensorProto.INT64, [1], [16_000_000_000])
-    step = helper.make_node("ConstantOfShape", ["shape"], ["zeros"])
-    zeros = helper.make_tensor_value_info("zeros", TensorProto.FLOAT, None)
-    graph = helper.make_graph([step], "fill", [], [zeros], [many])
+    columns = helper.make_tensor("columns", TensorProto.INT64, [1], [1])
+    fill = helper.make_node("ConstantOfShape", ["shape"], ["zeros"])
+    if not rows:
+        zeros = helper.make_tensor_value_info("zeros", TensorProto.FLOAT, None)
+        graph = helper.make_graph([fill], "fill", [], [zeros], [many])
+    else:
+        steps = [
+            fill,
+            helper.make_node("ReduceSum", ["zeros"], ["nothing"], keepdims=0),
+            helper.make_node("ReduceSum", ["X", "columns"], ["sum"], keepdims=1),
+            helper.make_node("Add", ["sum", "nothing"], ["y"]),
+        ]
+        given = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, 2])
+        answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])
+        graph = helper.make_graph(steps, "fill", [given], [answer], [many, columns])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return bytes(model.SerializeToString()).hex()
+    return bytes(model.SerializeToString())

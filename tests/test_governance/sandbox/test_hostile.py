@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from governance.evaluation.sandbox import EvaluationFailed, Isolation, Limits, Outcome, host, process
+from governance.evaluation.sandbox import EvaluationFailed, Flavour, Isolation, Limits, Outcome, host, process
+from registry.versions.tasks import Task
 
 from . import endings, models
-from .targets import Targets, laid_out
+from .targets import Targets, graph_that_fills, laid_out
 
 Run = Callable[..., Outcome]
 Fails = Callable[..., EvaluationFailed]
@@ -67,6 +68,15 @@ def test_a_pickle_of_ten_bytes_that_asks_for_nine_gigabytes(fails: Fails, tmp_pa
     assert fails(path).code == "out_of_memory"
     # A limit too small for the libraries alone is a matter of memory too, not of the installation.
     assert fails(path, limits=Limits(memory_bytes=200 << 20)).code == "out_of_memory"
+
+
+def test_an_onnx_graph_of_a_few_bytes_that_asks_for_64_gigabytes(fails: Fails, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(graph_that_fills(rows=True))
+    assert path.stat().st_size < 300
+    failure = fails(path, flavour=Flavour.ONNX, task=Task.REGRESSION)
+    assert failure.code == "out_of_memory"
+    assert "Failed to allocate memory for requested buffer of size 64000000000" in failure.said
 
 
 def test_a_model_that_never_returns(fails: Fails, tmp_path: Path) -> None:

@@ -105,8 +105,15 @@ _SCHEMA_PHRASES = (
 )
 
 
-# How the dynamic linker and the C library say that the address space is used up.
-_MEMORY_PHRASES = ("failed to map segment", "annot allocate memory", "can't start new thread")
+# How the dynamic linker, the C and C++ libraries and ONNX Runtime say that the address space is used up.
+_MEMORY_PHRASES = (
+    "failed to map segment",
+    "annot allocate memory",
+    "can't start new thread",
+    "Failed to allocate memory",
+    "bad_alloc",
+    "bad allocation",
+)
 
 
 def _code(during: str, error: BaseException) -> str:
