@@ -12,11 +12,11 @@ from governance.cards.queries import newest_revision
 from governance.comparisons.queries import evidence_on_same_rows
 from governance.environments.models import Environment
 from governance.environments.queries import environments_in_order
-from governance.evaluation.measures.catalogue import FAIRNESS_RULES, METRICS
+from governance.evaluation.measures.catalogue import EVIDENCE, FAIRNESS_RULES, METRICS
 from governance.evaluation.models import Evaluation
 from governance.evaluation.yardstick import Limit, Requirement, Yardstick, register
 from governance.policies.around import around_of
-from governance.policies.document import Rule
+from governance.policies.document import OF_GROUPS, Rule
 from governance.policies.queries import policy_in_force
 from governance.policies.requirements import RequirementResult
 from governance.policies.rules import document_of
@@ -32,7 +32,9 @@ _ENDS: dict[str, Literal["low", "high", ""]] = {
     "diff_ci_low": "low",
     "diff_ci_high": "high",
 }
-_OF_EVIDENCE = ("metrics.", "comparison.", "scan.", "circumstances.", "evaluation.")
+_OF_NO_EVIDENCE = ("version.", "lineage.")
+#: The measures a limit may be drawn on, by what the rule reads one after the other; empty for one thing.
+_KNOWN = {"": METRICS | EVIDENCE, "fairness": FAIRNESS_RULES} | OF_GROUPS
 
 
 def yardstick_of(evaluation: Evaluation) -> Yardstick:
@@ -84,9 +86,8 @@ def _why_no_policy(tier: str | None, environment: Environment) -> str:
 
 def _limit(rule: Rule) -> Limit | None:
     """A rule that compares a number of the evidence with a number; None for the others."""
-    each = (rule.each or "").partition("[")[0]
     measure = rule.path.removeprefix("metrics.")
-    known = FAIRNESS_RULES if each == "fairness" else METRICS
+    known = _KNOWN.get(rule.over, {})
     if not isinstance(rule.limit, Decimal) or measure not in known or rule.compare_to:
         return None
     end = _ENDS[rule.bound]
@@ -98,7 +99,7 @@ def _limit(rule: Rule) -> Limit | None:
         refused="below" if rule.op in (">=", ">") else "above",
         end=end,
         demand=f"{read}{OPERATORS[rule.op]} {limit_text(rule)}",
-        each="groups" if each == "groups" else "fairness" if each == "fairness" else "",
+        each=rule.over,
         attribute=rule.within or "",
     )
 
@@ -110,7 +111,7 @@ def _reads_evidence(result: RequirementResult, rules: dict[str, Rule], task: Tas
         return result.rule_id in ("evaluation", "evaluation-age")
     if task not in rule.tasks:
         return False
-    return bool(rule.each) or rule.path.startswith(_OF_EVIDENCE)
+    return not rule.path.startswith(_OF_NO_EVIDENCE)
 
 
 def _requirement(result: RequirementResult) -> Requirement:

@@ -18,9 +18,10 @@ from registry.versions.models import ModelVersion
 class Limit:
     """A rule that compares a measure of this evidence with a number.
 
-    `measure` is its name in the catalogue; `each` is empty for all rows, `groups` or `fairness` where every
-    group is read, then of `attribute` alone (empty: of all). `end` is the end of the interval the rule reads
-    (empty: the value itself), `refused` the side of `value` it refuses, `demand` the rule in a few words."""
+    `measure` is its name in the catalogue (of other evidence than measures its path); `each` is empty for all rows,
+    `groups`, `crossings`, `slices` or `fairness` where every one is read, then of `attribute` alone (empty: of all).
+    `end` is the end of the interval the rule reads (empty: the value itself), `refused` the side of `value` it
+    refuses, `demand` the rule in a few words."""
 
     rule_id: str
     measure: str
@@ -28,7 +29,7 @@ class Limit:
     refused: Literal["below", "above"]
     end: Literal["low", "high", ""]
     demand: str
-    each: Literal["", "groups", "fairness"] = ""
+    each: str = ""
     attribute: str = ""
 
 

@@ -88,6 +88,8 @@ RANGES: Mapping[str, Range] = {
     "flip_rate": _SHARE,
     "label_noise.suspected": _SHARE,
     "power.smallest_difference": _DISTANCE,
+    "costs.expected": _DISTANCE,
+    "lift.top_decile": _DISTANCE,
     "evaluation.age_days": _DISTANCE,
     "circumstances.isolation_level": (Decimal(0), Decimal(3)),
 }

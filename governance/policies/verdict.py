@@ -112,7 +112,7 @@ def _rule(
     )
 
 
-def _where(version: ModelVersion, evaluation: Evaluation | None, looked_at: Mapping[str, Any]) -> str:
+def _where(version: ModelVersion, evaluation: Evaluation | None, looked_at: Mapping[str, Any]) -> str | None:
     """The page of what was looked at: of the pair that was compared, of the evidence, else of the version."""
     for role in ROLES:
         if isinstance(number := looked_at.get(role), int):

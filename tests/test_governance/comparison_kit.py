@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -39,7 +40,6 @@ def scored(
     data: DatasetVersion | None = None,
 ) -> Evaluation:
     """Evidence measured on these scores, which are kept as the job keeps them."""
-    evaluation = request_evaluation(version=version, dataset_version=data or world.data, actor=world.maker)
     measures = measure_binary(
         labels=labels,
         scores=scores,
@@ -49,12 +49,30 @@ def scored(
         seed=7,
         draws=100,
     )
-    content = scores.astype("<f8").tobytes()
-    kept = receive(iter([content]), size=len(content), expected_sha256=None, limit=len(content))
+    return recorded(world, version, measures, scores if keep else None, data=data)
+
+
+def recorded(
+    world: kit.World,
+    version: ModelVersion,
+    measures: dict[str, Any],
+    scores: np.ndarray | None,
+    *,
+    suite: str | None = None,
+    data: DatasetVersion | None = None,
+) -> Evaluation:
+    """Evidence of these measures; the scores, row after row, are kept as the job keeps them."""
+    evaluation = request_evaluation(
+        version=version, dataset_version=data or world.data, suite=suite, actor=world.maker
+    )
+    kept = None
+    if scores is not None:
+        content = scores.astype("<f8").tobytes()
+        kept = receive(iter([content]), size=len(content), expected_sha256=None, limit=len(content))
     return record_results(
         evaluation=evaluation,
         results=kit.results_of(evaluation, measures),
         circumstances=kit.CIRCUMSTANCES,
-        scores=kept if keep else None,
+        scores=kept,
         actor=world.maker,
     )

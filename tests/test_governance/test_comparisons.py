@@ -20,14 +20,16 @@ from governance.comparisons.actions import record_comparison, request_comparison
 from governance.comparisons.models import Comparison
 from governance.comparisons.queries import newest_pair
 from governance.evaluation.actions import record_results, request_evaluation
-from governance.evaluation.measures import compare_paired
+from governance.evaluation.measures import compare_paired, measure_multiclass, measure_ranking
 from governance.evaluation.models import Evaluation
+from registry.versions.models import ModelVersion
 from tests.factories import registry as make
 from tests.factories.governance import CIRCUMSTANCES
 from tests.factories.people import actor_for
 from tests.test_core.ledger_kit import begin
 from tests.test_governance import evidence_kit as kit
-from tests.test_governance.comparison_kit import drawn_scores, labels_of_the_data, scored
+from tests.test_governance import tasks_kit as digits
+from tests.test_governance.comparison_kit import drawn_scores, labels_of_the_data, recorded, scored
 from tests.test_registry.kit import assert_entry, last, leaves
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -219,3 +221,85 @@ def test_the_interface_answers_with_the_document(world: kit.World, pair: Any) ->
     answer = client.get(url).json()
     assert answer["document"]["diffs"]["roc_auc"]["method"] == "paired DeLong"
     assert client.post(url, content_type="application/json").json()["digest"] == answer["digest"]
+
+
+def compared(evaluation: Evaluation, against: Evaluation, world: kit.World) -> dict[str, Any]:
+    """The document of the comparison that was asked for here and carried out."""
+    job = request_comparison(evaluation=evaluation, against=against, actor=world.maker)
+    assert job is not None
+    runner.run(job.id)
+    assert Job.objects.get(id=job.id).state == "succeeded"
+    return Comparison.objects.get(evaluation=evaluation, against=against).differences
+
+
+def digit_version(world: kit.World) -> ModelVersion:
+    return make.make_version(world.model, actor=world.maker, signature=world.version.signature)
+
+
+def test_classifiers_of_several_classes_are_compared_also_where_one_knows_fewer(
+    transactional_db: None,
+) -> None:
+    world = digits.digit_world()
+    frame = digits.images()[1]
+    data_classes = sorted(set(frame["digit"]))
+    evidence = []
+    for classes in (10, 8):
+        model = digits.reader(classes)
+        known = [str(name) for name in model.classes_]
+        names = [*known, *(name for name in data_classes if name not in known)]
+        probabilities = model.predict_proba(frame[list(digits.PIXELS)])
+        measures = measure_multiclass(
+            labels=np.array([names.index(label) for label in frame["digit"]]),
+            probabilities=probabilities,
+            classes=names,
+            groups={},
+            seed=7,
+            draws=100,
+        )
+        evidence.append(
+            recorded(world, digit_version(world), measures, probabilities, suite="quick-multiclass")
+        )
+    full, fewer = evidence
+    found = compared(full, fewer, world)
+    for name in ("accuracy", "macro_f1", "log_loss"):
+        ours, theirs = (one.results_document["metrics"][name]["value"] for one in (full, fewer))
+        assert found["diffs"][name]["value"] == pytest.approx(ours - theirs, abs=1e-9), name
+    assert found["diffs"]["accuracy"]["diff_ci_low"] > 0
+    assert {one["group"] for one in found["groups"]} == {"thick", "thin"}
+    page = kit.browser(world.maker_user).get(f"/models/{world.model.name}/versions/2/compare/3/")
+    text = kit.text_of(page)
+    assert "Macro F1 higher is better" in text
+    assert "ink thick" in text
+
+
+def test_rankings_are_compared_query_by_query(transactional_db: None) -> None:
+    world = digits.digit_world(digits.RELEVANCE)
+    frame = digits.images()[1]
+    good = digits.finder().predict(frame[list(digits.PIXELS)])
+    poor = good + np.random.default_rng(1).normal(scale=2, size=len(good))
+    evidence = [
+        recorded(
+            world,
+            digit_version(world),
+            measure_ranking(
+                relevance=frame["relevance"].to_numpy(),
+                scores=scores,
+                queries=frame["sheet"].to_numpy().astype(str),
+                groups={},
+                seed=7,
+                draws=100,
+            ),
+            scores,
+            suite="quick-ranking",
+        )
+        for scores in (good, poor)
+    ]
+    found = compared(*evidence, world)
+    difference = found["diffs"]["ndcg_at_10"]
+    ours, theirs = (one.results_document["metrics"]["ndcg_at_10"]["value"] for one in evidence)
+    assert difference["value"] == pytest.approx(ours - theirs, abs=1e-9)
+    assert difference["diff_ci_low"] > 0
+    assert difference["method"] == "paired bootstrap over queries"
+    assert found["n"] == evidence[0].results_document["queries"]["measured"]
+    page = kit.browser(world.maker_user).get(f"/models/{world.model.name}/versions/2/compare/3/")
+    assert "NDCG@10 higher is better" in kit.text_of(page)

@@ -96,9 +96,9 @@ def _of_tables(
     def both(weights: NDArray[Any]) -> dict[str, FloatArray]:
         found = []
         for predicted in (mine, other):
-            tables = np.zeros((len(weights), many * many))
-            np.add.at(tables.T, label * many + predicted, weights.T)
-            tables = tables.reshape(-1, many, many)
+            flat = np.zeros((len(weights), many * many))
+            np.add.at(flat.T, label * many + predicted, weights.T)
+            tables = flat.reshape(-1, many, many)
             accuracy = np.trace(tables, axis1=1, axis2=2) / n
             found.append({"accuracy": accuracy, **classes.summaries(tables, present)})
         first, second = found
