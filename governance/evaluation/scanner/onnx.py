@@ -134,7 +134,8 @@ class _Reader:
 
     def _attribute(self, content: memoryview, depth: int) -> list[str]:
         """Follow what is nested in an attribute; gives its labels where it holds class labels."""
-        name, labels = "", []
+        name = ""
+        labels: list[str] = []
         for number, wire, value in _fields(content):
             if number == _ATTRIBUTE_NAME:
                 name = _text(value)
@@ -150,7 +151,9 @@ class _Reader:
 
     def _tensor(self, content: memoryview) -> None:
         """Note where a tensor's content lies, and its content where it is called classes."""
-        name, kind, strings, integers = "", 0, list[str](), list[str]()
+        name, kind = "", 0
+        strings: list[str] = []
+        integers: list[str] = []
         raw: memoryview | None = None
         for number, wire, value in _fields(content):
             if number == _TENSOR_EXTERNAL:

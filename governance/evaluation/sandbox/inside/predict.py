@@ -8,7 +8,7 @@ import io
 import platform
 import random
 import time
-from typing import Any
+from typing import Any, BinaryIO
 
 from . import loading, loading_boosters, loading_onnx
 from .answers import Answers, Refused
@@ -45,7 +45,7 @@ def main(job: Job) -> None:
         answers.fail(stage, error)
 
 
-def _load(job: Job, artifact: io.BufferedReader, versions: dict[str, str]) -> Loaded:
+def _load(job: Job, artifact: BinaryIO, versions: dict[str, str]) -> Loaded:
     flavour, method = job.facts["flavour"], job.facts["method"]
     inspection = importlib.import_module(job.facts["inspection"])
     content = artifact.read()
