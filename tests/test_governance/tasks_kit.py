@@ -66,6 +66,28 @@ def finder() -> Pipeline:
     return make_pipeline(StandardScaler(), Ridge(10)).fit(frame[list(PIXELS)], frame["relevance"])
 
 
+@cache
+def booster() -> Any:
+    """XGBoost's own model of the ten digits, whose classes are 0 to 9."""
+    import xgboost
+
+    frame = images()[0]
+    told = xgboost.DMatrix(frame[list(PIXELS)], label=frame["digit"].str[-1].astype(int))
+    return xgboost.train({"objective": "multi:softprob", "num_class": 10, "nthread": 1}, told, 8)
+
+
+@cache
+def ranker() -> Any:
+    """LightGBM's own ranking of the images of a sheet."""
+    import lightgbm
+
+    frame = images()[0]
+    model = lightgbm.LGBMRanker(n_estimators=20, min_child_samples=5, n_jobs=1, verbose=-1)
+    return model.fit(
+        frame[list(PIXELS)], frame["relevance"], group=[SHEET] * frame["sheet"].nunique()
+    ).booster_
+
+
 def saved(model: Any, folder: Path) -> Path:
     """The model as a skops file."""
     path = folder / "model.skops"

@@ -69,6 +69,22 @@ def test_a_ranking_is_measured_by_query_and_shown(world: kit.World, tmp_path: Pa
     assert "100 queries are needed" in str(cards["fairness"])
 
 
+def test_a_native_ranker_is_measured(world: kit.World, tmp_path: Path) -> None:
+    path = tmp_path / "model.txt"
+    digits.ranker().save_model(path)
+    evaluation = run(world, digits.upload(world, path))
+    assert evaluation.failure == ""
+    results = evaluation.results_document
+    frame = digits.images()[1]
+    frame = frame.assign(score=digits.ranker().predict(frame[list(digits.PIXELS)]))
+    asked = [sheet for _, sheet in frame.groupby("sheet") if sheet["relevance"].any()]
+    expected = np.mean([ndcg_score([one["relevance"]], [one["score"]], k=10) for one in asked])
+    assert results["version"]["flavour"] == "lightgbm"
+    # tied scores count in the worst order here and in every order in scikit-learn
+    assert results["metrics"]["ndcg_at_10"]["value"] == pytest.approx(expected, abs=0.03)
+    assert results["metrics"]["ndcg_at_10"]["value"] > 0.7
+
+
 def test_what_cannot_be_measured_says_why(world: kit.World, tmp_path: Path) -> None:
     version = digits.upload(world, digits.saved(digits.finder(), tmp_path))
     frame = digits.images()[1]

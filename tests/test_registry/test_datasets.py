@@ -72,6 +72,18 @@ def test_a_parquet_file_is_told_with_its_columns_and_rows() -> None:
     )
 
 
+def test_a_query_column_is_recorded_where_one_is_declared() -> None:
+    """And only there: what was recorded of other versions must stay what it was."""
+    team, maker = make.make_makers()
+    version = make.make_dataset_version(
+        make.make_dataset(team, actor=maker),
+        actor=maker,
+        descriptor=replace(make.DESCRIPTOR, query_column="sex"),
+    )
+    assert version.query_column == "sex"
+    assert version.ledger_state()["query_column"] == "sex"
+
+
 def test_the_committed_sample_is_read() -> None:
     path = ROOT / "demo" / "data" / "credit_default_holdout.parquet"
     with path.open("rb") as file:
@@ -198,6 +210,9 @@ def test_the_web_process_never_imports_the_readers() -> None:
         ({"target": "nothing"}, "target"),
         ({"row_key": "nothing"}, "row_key"),
         ({"time_column": "nothing"}, "time_column"),
+        ({"query_column": "nothing"}, "query_column"),
+        ({"query_column": "default"}, "query_column"),
+        ({"query_column": "row_key"}, "query_column"),
         ({"sensitive_attributes": ("nothing",)}, "sensitive_attributes"),
         ({"sensitive_attributes": ("default",)}, "target"),
         ({"row_key": "default"}, "target"),

@@ -14,7 +14,7 @@ from governance.evaluation.measures.curves import curves
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
 from governance.evaluation.measures.groups import Group, crossing_measures, fairness, group_measures, split
 from governance.evaluation.measures.lift import lift
-from governance.evaluation.measures.rows import checked_labels, checked_scores, checked_settings
+from governance.evaluation.measures.rows import Column, checked_labels, checked_scores, checked_settings
 from governance.evaluation.measures.shortfall import Whole
 from governance.evaluation.measures.sorted_rows import MANY_ROWS
 
@@ -25,7 +25,7 @@ def measure_binary(
     scores: NDArray[Any],
     threshold: float,
     favourable_is_positive: bool,
-    groups: Mapping[str, NDArray[Any]],
+    groups: Mapping[str, Column],
     seed: int,
     draws: int = 2000,
     costs: Mapping[str, float] | None = None,

@@ -62,6 +62,20 @@ EVIDENCE = gathered(
         Unit.SCORE,
         "The difference in the headline measure that data of this size would find four times in five.",
     ),
+    Measure(
+        "costs.expected",
+        "Expected cost of 1,000 rows",
+        Better.LOWER,
+        Unit.TARGET,
+        "What the errors of 1,000 rows cost at the declared threshold, by the prices the signature declares.",
+    ),
+    Measure(
+        "lift.top_decile",
+        "Lift of the first decile",
+        Better.HIGHER,
+        Unit.SCORE,
+        "The share of positives among the best-scored tenth over that among all rows; luck gives 1.",
+    ),
 )
 
 _ALL = frozenset(Task)
@@ -71,6 +85,8 @@ EVIDENCE_TASKS = {
     **dict.fromkeys(EVIDENCE, _ALL),
     "leakage.single_feature": _ALL - {Task.RANKING},
     "label_noise.suspected": _CLASSES,
+    "costs.expected": frozenset({Task.BINARY}),
+    "lift.top_decile": frozenset({Task.BINARY}),
 }
 
 #: Measures that only a group or a slice has: most hold it against all rows.

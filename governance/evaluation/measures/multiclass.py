@@ -25,7 +25,7 @@ from governance.evaluation.measures.estimate import (
 )
 from governance.evaluation.measures.multiclass_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.proportions import wilson
-from governance.evaluation.measures.rows import checked_codes, checked_probabilities, checked_seed
+from governance.evaluation.measures.rows import Column, checked_codes, checked_probabilities, checked_seed
 from governance.evaluation.measures.shortfall import influence
 from registry.versions.tasks import Task
 
@@ -38,7 +38,7 @@ def measure_multiclass(
     labels: NDArray[Any],
     probabilities: NDArray[Any],
     classes: Sequence[str],
-    groups: Mapping[str, NDArray[Any]],
+    groups: Mapping[str, Column],
     seed: int,
     draws: int = 2000,
 ) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from governance.evaluation.measures import queries as of_queries
 from governance.evaluation.measures.crossings import SMALL, crossed
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
 from governance.evaluation.measures.queries_groups import by_group
-from governance.evaluation.measures.rows import checked_numbers, checked_queries, checked_seed
+from governance.evaluation.measures.rows import Column, checked_numbers, checked_queries, checked_seed
 from registry.versions.tasks import Task
 
 HEADLINE = "ndcg_at_10"
@@ -25,8 +25,8 @@ def measure_ranking(
     *,
     relevance: NDArray[Any],
     scores: NDArray[Any],
-    queries: NDArray[Any],
-    groups: Mapping[str, NDArray[Any]],
+    queries: Column,
+    groups: Mapping[str, Column],
     seed: int,
     draws: int = 2000,
 ) -> dict[str, Any]:

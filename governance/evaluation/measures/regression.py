@@ -13,7 +13,7 @@ from governance.evaluation.measures.crossings import crossed, judged
 from governance.evaluation.measures.estimate import Estimate, FloatArray, plain
 from governance.evaluation.measures.regression_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.residuals import drawings
-from governance.evaluation.measures.rows import checked_numbers, checked_seed
+from governance.evaluation.measures.rows import Column, checked_numbers, checked_seed
 from registry.versions.tasks import Task
 
 
@@ -22,7 +22,7 @@ def measure_regression(
     actual: NDArray[Any],
     predicted: NDArray[Any],
     tolerance: float | None,
-    groups: Mapping[str, NDArray[Any]],
+    groups: Mapping[str, Column],
     seed: int,
     draws: int = 2000,
 ) -> dict[str, Any]:

@@ -36,6 +36,13 @@ class Coded:
         return Coded(tuple(kept), places[codes])
 
 
+#: Positions of names, in as few bytes as they came.
+Codes = NDArray[np.integer[Any]]
+
+#: What says to which group, or query, each row belongs.
+Column = NDArray[Any] | Coded
+
+
 def checked_labels(labels: Any) -> IntArray:
     """Labels as integers. ValueError unless they are a non-empty column of 0 and 1."""
     column = _column(labels, "labels")
@@ -126,7 +133,7 @@ def checked_numbers(values: Any, *, name: str, rows: int | None = None, beside: 
     return numbers
 
 
-def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple[list[str], IntArray]:
+def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple[list[str], Codes]:
     """The group names in order, and for each row the position of its group.
 
     `values` are strings, or `Coded`. ValueError unless there is one for each row and at most `most` different ones.
@@ -137,6 +144,7 @@ def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple
             f"groups[{attribute!r}] has {len(column):,} rows and labels has {rows:,}; they must be equal."
         )
     names: Any
+    codes: Codes
     if isinstance(column, Coded):
         names, codes = column.names, column.codes
     elif column.dtype.kind in "UT" or all(isinstance(value, str) for value in column):
