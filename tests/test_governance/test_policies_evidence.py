@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from governance.comparisons.rivals import BASELINE
 from governance.evaluation.measures.catalogue import EVIDENCE, EVIDENCE_TASKS
+from governance.evaluation.measures.evidence_catalogue import GROUP_ONLY
+from governance.policies.checks import FACTS
+from governance.policies.document import OF_GROUPS
 from governance.policies.verdict import judge
 from registry.versions.tasks import Task
+from tests.databases import ROOT
 from tests.factories.governance import AUC, Subject, estimate, policy_of
 from tests.test_governance.verdict_kit import judged, one_subject
 
@@ -292,3 +297,9 @@ def test_a_rule_applies_to_the_tasks_whose_evidence_holds_it(subject: Subject) -
     found = next(one for one in results if one.rule_id == "auc")
     assert found.state == "not_applicable"
     assert found.message == "A measure of ranking; this version is one of binary classification."
+
+
+def test_the_guide_names_every_path_and_everything_a_rule_can_be_read_over() -> None:
+    guide = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+    for name in (*FACTS, *EVIDENCE, *OF_GROUPS, "fairness", "robustness", *GROUP_ONLY, BASELINE):
+        assert f"`{name}" in guide or f".{name}`" in guide, name
