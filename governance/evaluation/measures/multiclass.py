@@ -70,6 +70,7 @@ def measure_multiclass(
             order=order,
             labels=truth,
             predicted=predicted,
+            confidence=confidence,
             classes=len(names),
             seed=seed,
             draws=draws,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from governance.evaluation.measures import calibration
 from governance.evaluation.measures import classes as tables
 from governance.evaluation.measures.catalogue import MIN_ROWS
 from governance.evaluation.measures.estimate import (
@@ -28,7 +29,8 @@ NO_REST = "There are no other rows to compare with."
 
 class Group(NamedTuple):
     """The rows of one group and of everybody else by class: how many there are, and how many are predicted right.
-    `accuracy` and `balanced` are these measures as they could be, a draw each."""
+    `accuracy` and `balanced` are these measures as they could be, a draw each; `calibration_error` is that of the class
+    predicted."""
 
     name: str
     rows: IntArray
@@ -38,6 +40,7 @@ class Group(NamedTuple):
     accuracy: FloatArray
     rest_accuracy: FloatArray
     balanced: FloatArray
+    calibration_error: Estimate
 
     @property
     def n(self) -> int:
@@ -57,13 +60,15 @@ def split(
     order: IntArray,
     labels: IntArray,
     predicted: IntArray,
+    confidence: FloatArray,
     classes: int,
     seed: int,
     draws: int,
 ) -> list[Group]:
     """The groups of one attribute in order of name. ValueError as in `checked_group`.
 
-    `labels` and `predicted` are sorted by `order`; `values` are in the order the caller gave.
+    `labels`, `predicted` and `confidence`, the probability of the class predicted, are sorted by `order`; `values` are
+    in the order the caller gave.
     """
     names, codes = checked_group(values, attribute=attribute, rows=len(labels), most=MAX_GROUPS)
     codes, right = codes[order], labels == predicted
@@ -85,6 +90,12 @@ def split(
                 _share(found.sum(), rows.sum(), rng, draws),
                 _share((all_right - found).sum(), (all_rows - rows).sum(), rng, draws),
                 _balanced(found, rows, rng, draws),
+                _calibration_error(
+                    right[inside].astype(np.int64),
+                    confidence[inside],
+                    stream(seed, "group calibration", attribute, name),
+                    draws,
+                ),
             )
         )
     return groups
@@ -109,6 +120,16 @@ def _balanced(right: IntArray, rows: IntArray, rng: np.random.Generator, draws: 
     return total / len(present)
 
 
+def _calibration_error(
+    right: IntArray, confidence: FloatArray, rng: np.random.Generator, draws: int
+) -> Estimate:
+    """The group's calibration error, where it has the rows to fill the bins."""
+    if len(right) < MIN_ROWS:
+        reason = f"Fewer than {MIN_ROWS} rows are too few for bins."
+        return undefined(reason, method=calibration.BETA_DRAWS, n=len(right))
+    return calibration.calibration_error(right, confidence, rng, draws)
+
+
 def group_measures(attribute: str, groups: list[Group]) -> list[dict[str, Any]]:
     """One entry a group: worst first by the lower end of its accuracy, insufficient groups last."""
     entries = []
@@ -116,6 +137,7 @@ def group_measures(attribute: str, groups: list[Group]) -> list[dict[str, Any]]:
         metrics = {
             "accuracy": wilson(int(group.right.sum()), group.n, empty="There are no rows."),
             "balanced_accuracy": _balanced_accuracy(group),
+            "calibration_error": group.calibration_error,
         }
         entries.append(
             {

@@ -19,7 +19,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
 from governance.evaluation.measures import measure_binary, measure_multiclass
-from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Task, of_task
+from governance.evaluation.measures.catalogue import FAIRNESS, GROUP_METRICS, METRICS, Task, of_task
 from governance.evaluation.measures.multiclass import one_vs_rest
 from tests.test_governance.measures.samples import Array, breast_cancer, estimates
 
@@ -201,3 +201,16 @@ def test_bad_input_is_refused_with_a_sentence(change: dict[str, Any], says: str)
     columns = {"labels": [0, 1, 2], "probabilities": np.eye(10)[:3]} | change
     with pytest.raises(ValueError, match=says):
         measure(columns["labels"], columns["probabilities"])
+
+
+def test_groups_give_what_a_policy_may_demand_of_them() -> None:
+    """Each group measure that belongs to the task, so that no rule on it waits for evidence that never comes."""
+    labels, given = digits()
+    result = measure(labels, given, groups={"g": np.where(np.arange(900) % 3, "a", "b")})
+    for entry in result["groups"]:
+        assert set(of_task(GROUP_METRICS, Task.MULTICLASS)) - {"error_rate_difference"} <= set(
+            entry["metrics"]
+        )
+        inside = entry["metrics"]["calibration_error"]
+        assert inside["n"] == entry["n"]
+        assert inside["ci_low"] <= inside["value"] <= inside["ci_high"]
