@@ -31,6 +31,8 @@ from countersign.permissions import Role, Scope
 from governance.export.actions import request_export
 from governance.policies.actions import draft_revision
 from governance.promotion.models import Promotion
+from governance.reports.actions import record_report
+from governance.reports.reading import read_report
 from governance.reviews.actions import open_thread
 from governance.reviews.queries import standing_of
 from registry.versions.actions import open_upload, set_alias, set_tag
@@ -103,6 +105,13 @@ BY_ROUTE: dict[str, dict[str, str]] = {
     "governance:promotion": {"number": "promotion"},
     "governance:compare": {"other": "earlier"},
     "governance:api-comparison": {"other": "earlier"},
+    **{
+        f"governance:{kind}report{what}": {"report": "report", "number": "fresh"}
+        for kind in ("", "api-")
+        for what in ("", "-file")
+    },
+    "governance:reports": {"number": "fresh"},
+    "governance:api-reports": {"number": "fresh"},
     "governance:review": {"number": "open"},
     "governance:review-revoke": {"number": "decided"},
     "governance:api-review": {"number": "open"},
@@ -195,6 +204,8 @@ def bodies(world: World) -> dict[str, Any]:
             "alias": "shadow",
         },
         "governance:evaluations POST": {"dataset_version": world.facts["holdout"]},
+        "governance:reports POST": {"file": SimpleUploadedFile("f", b"<testsuite/>")},
+        "governance:api-reports POST": {"file": SimpleUploadedFile("f", b"<testsuite/>")},
         "governance:api-evaluations POST": {
             "model": model,
             "version": numbers["fresh"],
@@ -266,6 +277,10 @@ def build() -> World:
     set_alias(model=model, name="challenger", version=approved, actor=case.maker)
     for version in (None, live):
         set_tag(model=model, version=version, key="stage", value="nightly", actor=case.maker)
+    raw = b'<testsuite><testcase name="loads"/></testsuite>'
+    reported = record_report(
+        version=untouched, incoming=make.incoming(raw), summary=read_report(raw), actor=case.maker
+    )
     draft = draft_revision(
         policy=case.policy.policy,
         text=policy_text(policy="High tier", approval_valid_days=100),
@@ -334,6 +349,7 @@ def build() -> World:
             "draft": draft.number,
             "evaluation": case.evaluation.number,
             "failed": failed.number,
+            "report": reported.number,
             "export": export.number,
             "promotion": Promotion.objects.latest("number").number,
         },
