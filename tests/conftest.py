@@ -22,6 +22,8 @@ from tests import databases
 from tests.databases import ROOT
 from tests.stack import Stack, Told, running_stack
 
+# onnxruntime otherwise writes a device id and calls its maker as soon as it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 _names: dict[str, str] = {}
 
 
