@@ -32,7 +32,7 @@ from governance.evaluation.models import Evaluation
 from registry.datasets.actions import create_dataset, register_dataset_version
 from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import DatasetVersion
-from registry.versions.actions import create_model, register_version
+from registry.versions.actions import register_model, register_version
 from registry.versions.models import ModelVersion
 from registry.versions.values import ReceivedFile
 
@@ -94,7 +94,7 @@ def _registered(folder: Path) -> tuple[ModelVersion, DatasetVersion]:
     fitted = LogisticRegression(max_iter=200).fit(head.select(NAMES).to_pandas(), head["happened"].to_numpy())
     content = io.BytesIO()
     joblib.dump(fitted, content)
-    model = create_model(name="bench-large", team=team, actor=actor)
+    model = register_model(name="bench-large", team=team, actor=actor)
     version = register_version(
         model=model,
         files=[ReceivedFile("model.joblib", _kept(io.BytesIO(content.getvalue())))],
