@@ -118,7 +118,7 @@ def job_failure(context: JobContext, failure: EvaluationFailed, suspect: str = "
 
 def received(scores: NDArray[np.float64]) -> Incoming:
     """The scores as a file that no row names yet."""
-    content = memoryview(scores.astype("<f8", order="C", copy=False)).cast("B")
+    content = scores.astype("<f8", order="C", copy=False).data.cast("B")
     step = 1 << 20
     blocks = (bytes(content[at : at + step]) for at in range(0, len(content), step))
     return receive(blocks, size=len(content), expected_sha256=None, limit=len(content))
