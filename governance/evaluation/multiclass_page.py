@@ -31,12 +31,13 @@ OF_CLASS = (
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One class: its rows, how many are predicted it, and its measures as (value, interval, why there is none)."""
+    """One class: its rows, how many are predicted it, and its measures as (name, value, interval, why there is
+    none)."""
 
     name: str
     support: int
     predicted: int
-    measures: tuple[tuple[str, str, str], ...]
+    measures: tuple[tuple[str, str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def _class_row(entry: Mapping[str, Any]) -> ClassRow:
         entry["predicted"],
         tuple(
             (
+                measure.label,
                 written(measure, entry[name]["value"]) if entry[name]["value"] is not None else "",
                 span(measure, entry[name]),
                 str(entry[name].get("undefined", "")),

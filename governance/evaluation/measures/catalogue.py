@@ -54,8 +54,9 @@ __all__ = [
 
 
 def of_task(measures: dict[str, Measure], task: Task) -> dict[str, Measure]:
-    """Those of the measures that a suite of this task gives."""
-    return {name: measure for name, measure in measures.items() if task in measure.tasks}
+    """Those of the measures that a suite of this task gives, its own before those it shares."""
+    given = [measure for measure in measures.values() if task in measure.tasks]
+    return gathered(*sorted(given, key=lambda measure: measure.task is not task))
 
 
 #: A classifier of several classes has these too, under the same names.
