@@ -140,6 +140,7 @@ def test_parts_give_the_evidence_of_one_run_with_one_worker(
     told = parted.circumstances_document
     assert [part["rows"] for part in told["parts"]] == [65_536, ROWS - 65_536]
     assert told["latency"]["batches"] == whole.circumstances_document["latency"]["batches"] == 2
+    assert told["started_at"] < told["finished_at"]
     assert told["libraries"] == whole.circumstances_document["libraries"]
     assert not EvaluationPart.objects.exists()
     # their bytes were named until now, and are collected like any others that nothing names

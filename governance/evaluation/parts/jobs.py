@@ -9,6 +9,7 @@ import platform
 import time
 from typing import Any
 
+from countersign import clock
 from countersign.actors import Actor
 from countersign.blobs.store import kept_or_discarded, local_path
 from countersign.jobs.actions import tell_waiting
@@ -48,7 +49,7 @@ def evaluate_part(context: JobContext) -> dict[str, Any]:
     suite, prepared = SUITES[evaluation.suite], prepare(evaluation)
     rows = part.stop - part.start
     context.step("Opening the data", str(evaluation.dataset_version), progress=0.0)
-    started = time.monotonic()
+    began, started = clock.now(), time.monotonic()
     with local_path(prepared.artifact.blob) as path, local_path(prepared.data) as data_path:
         data = open_features(
             data_path,
@@ -79,6 +80,7 @@ def evaluate_part(context: JobContext) -> dict[str, Any]:
         "latencies": list(outcome.latencies),
         "circumstances": outcome.circumstances,
         "host": platform.node(),
+        "started_at": clock.stamp(began),
         "seconds": round(time.monotonic() - started, 3),
     }
     with kept_or_discarded([scores]), context.finishing() as result:

@@ -77,6 +77,7 @@ def _circumstances(
     rows = parts[-1].stop
     return {
         **weakest,
+        "started_at": min(one["started_at"] for one in answers),
         "import_seconds": max(one["import_seconds"] for one in every),
         "load_seconds": max(one["load_seconds"] for one in every),
         "wall_seconds": round(sum(one["wall_seconds"] for one in every), 4),
