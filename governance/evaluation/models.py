@@ -49,6 +49,9 @@ class Evaluation(Recorded):
     scores = models.ForeignKey(
         Blob, on_delete=models.RESTRICT, null=True, related_name="+"
     )  # `<f8`, a row each
+    reported = models.ForeignKey(
+        Blob, on_delete=models.RESTRICT, null=True, related_name="+"
+    )  # scores somebody brought, as the file came: the model is not run then
     requested_by_kind = models.CharField(max_length=10)
     requested_by = models.UUIDField(null=True)
     requested_by_label = models.CharField(max_length=200)
@@ -86,7 +89,7 @@ class Evaluation(Recorded):
         return orjson.loads(bytes(self.circumstances)) if self.circumstances else {}
 
     def ledger_state(self) -> dict[str, Any]:
-        return {
+        state: dict[str, Any] = {
             "number": self.number,
             "version": str(self.version_id),
             "dataset_version": str(self.dataset_version_id),
@@ -99,6 +102,8 @@ class Evaluation(Recorded):
             if self.circumstances_digest
             else None,
         }
+        # Only where there is one: what older entries tell of stays what it was.
+        return state | ({"reported": f"sha256:{self.reported_id}"} if self.reported_id else {})
 
 
 class EvaluationPart(models.Model):
