@@ -21,11 +21,13 @@ from governance.evaluation.measures.estimate import Estimate, FloatArray, undefi
 from governance.evaluation.measures.proportions import wilson
 from governance.evaluation.probes.passes import Answer, Found, Pass
 from governance.evaluation.probes.robustness import failed_sentence
-from governance.evaluation.probes.subject import Subject, in_batches, with_column
+from governance.evaluation.probes.subject import Subject, in_batches, with_columns
 
 #: Replacing by every one of more values would cost more than it tells; the most frequent are kept.
 MOST_VALUES = 10
-NO_DECISION = "The model's number decides nothing by itself, as no tolerance is declared."
+NO_DECISION = (
+    "A number decides nothing by itself; of a regression a declared tolerance says what change counts."
+)
 NOT_A_FEATURE = "Not among the features, so no answer can change with it alone."
 
 
@@ -49,7 +51,7 @@ class _Flipped:
         rows = self.subject.features.take(pa.array(self.others(value)))
         held = self.subject.features[self.attribute]
         same = held.take(pa.array(np.full(rows.num_rows, self.holders[value])))
-        return with_column(rows, self.attribute, same)
+        return with_columns(rows, {self.attribute: same})
 
     def pass_name(self, value: int) -> str:
         """The name of the pass that replaces by this value."""

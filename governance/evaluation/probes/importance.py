@@ -14,7 +14,7 @@ import pyarrow as pa
 from governance.evaluation.measures.estimate import Estimate, Z, stream, undefined
 from governance.evaluation.probes.passes import Answer, Found, Pass
 from governance.evaluation.probes.robustness import failed_sentence
-from governance.evaluation.probes.subject import Subject, in_batches, with_column
+from governance.evaluation.probes.subject import Subject, in_batches, with_columns
 
 REPEATS = 5
 MOST_FEATURES = 50
@@ -48,7 +48,7 @@ class Importance:
         rows = self._subject.features
         for _ in range(REPEATS):
             order = pa.array(rng.permutation(rows.num_rows))
-            yield from in_batches(with_column(rows, name, rows[name].take(order)))
+            yield from in_batches(with_columns(rows, {name: rows[name].take(order)}))
 
     def found(self, answers: Mapping[str, Answer]) -> Found:
         """`importance`: the features with their mean drop over the repeats, largest first."""

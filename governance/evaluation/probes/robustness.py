@@ -20,7 +20,7 @@ from governance.evaluation.probes.columns import (
     with_unseen,
 )
 from governance.evaluation.probes.passes import Answer, Found, Pass
-from governance.evaluation.probes.subject import Subject, in_batches, with_column
+from governance.evaluation.probes.subject import Subject, in_batches, with_columns
 
 NO_NUMBERS = "No feature holds numbers."
 NO_CATEGORIES = "No feature holds text or is declared to hold categories."
@@ -57,7 +57,7 @@ def _noise(deviations: float) -> Callable[[Subject, np.random.Generator], pa.Rec
     """Normal noise on every number, its standard deviation so many of the column's own; whole numbers stay whole."""
 
     def disturb(subject: Subject, rng: np.random.Generator) -> pa.RecordBatch:
-        rows = subject.features
+        rows, changed = subject.features, {}
         for name in numeric(rows.schema, subject.declared):
             values = floats(rows[name])
             held = values[~np.isnan(values)]
@@ -65,8 +65,8 @@ def _noise(deviations: float) -> Callable[[Subject, np.random.Generator], pa.Rec
             moved = rng.normal(0.0, 1.0, len(values)) * step
             if pa.types.is_integer(rows.schema.field(name).type):
                 moved = np.rint(moved)
-            rows = with_column(rows, name, with_numbers(rows[name], values + moved, moved != 0))
-        return rows
+            changed[name] = with_numbers(rows[name], values + moved, moved != 0)
+        return with_columns(rows, changed)
 
     return disturb
 
@@ -76,6 +76,7 @@ def _out_of_range(subject: Subject, rng: np.random.Generator) -> pa.RecordBatch:
     smallest."""
     rows = subject.features
     names = numeric(rows.schema, subject.declared)
+    changed = {}
     drawn, above = rng.integers(len(names), size=subject.rows), rng.random(subject.rows) < 0.5
     for place, name in enumerate(names):
         values = floats(rows[name])
@@ -83,8 +84,8 @@ def _out_of_range(subject: Subject, rng: np.random.Generator) -> pa.RecordBatch:
         low, high = (float(held.min()), float(held.max())) if len(held) else (0.0, 0.0)
         reach = BEYOND * ((high - low) or max(abs(high), 1.0))
         beyond = np.where(above, high + reach, low - reach)
-        rows = with_column(rows, name, with_numbers(rows[name], beyond, drawn == place))
-    return rows
+        changed[name] = with_numbers(rows[name], beyond, drawn == place)
+    return with_columns(rows, changed)
 
 
 def _unseen(subject: Subject, rng: np.random.Generator) -> pa.RecordBatch:
@@ -92,9 +93,9 @@ def _unseen(subject: Subject, rng: np.random.Generator) -> pa.RecordBatch:
     rows = subject.features
     names = categorical(rows, subject.declared)
     drawn = rng.integers(len(names), size=subject.rows)
-    for place, name in enumerate(names):
-        rows = with_column(rows, name, with_unseen(rows[name], drawn == place))
-    return rows
+    return with_columns(
+        rows, {name: with_unseen(rows[name], drawn == place) for place, name in enumerate(names)}
+    )
 
 
 def _nothing(subject: Subject) -> str:

@@ -74,7 +74,7 @@ def in_batches(rows: pa.RecordBatch, size: int = BATCH_ROWS) -> Iterator[pa.Reco
         yield rows.slice(first, size)
 
 
-def with_column(rows: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    """The rows with one column replaced, under the same schema: a stream of batches has one."""
-    columns = [column if field.name == name else rows[field.name] for field in rows.schema]
+def with_columns(rows: pa.RecordBatch, changed: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """The rows with these columns replaced, under the same schema: a stream of batches has one."""
+    columns = [changed.get(name, rows[place]) for place, name in enumerate(rows.schema.names)]
     return pa.RecordBatch.from_arrays(columns, schema=rows.schema)

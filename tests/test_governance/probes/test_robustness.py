@@ -14,7 +14,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 from governance.evaluation.measures.estimate import plain, stream
 from governance.evaluation.probes.columns import with_gaps, with_numbers, with_unseen
 from governance.evaluation.probes.robustness import SCENARIOS, Robustness
-from governance.evaluation.probes.subject import with_column
+from governance.evaluation.probes.subject import with_columns
 from registry.versions.tasks import Task
 
 from . import asking
@@ -149,7 +149,7 @@ def test_disturbed_rows_keep_their_schema_whatever_the_types(name: str) -> None:
 def test_a_stream_of_batches_carries_an_unseen_category_in_a_dictionary() -> None:
     column = pa.array(["a", "b", None, "a"]).dictionary_encode()
     rows = pa.RecordBatch.from_arrays([column], names=["coded"])
-    unseen = with_column(rows, "coded", with_unseen(column, np.array([True, False, True, False])))
+    unseen = with_columns(rows, {"coded": with_unseen(column, np.array([True, False, True, False]))})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_batch(rows)
