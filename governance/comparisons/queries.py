@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from countersign.jobs.models import Job, JobState
 from governance.comparisons.models import Comparison
 from governance.evaluation.models import Evaluation, EvaluationState
@@ -89,8 +92,19 @@ def why_not_beside(evaluation: Evaluation, against: Evaluation, *, here: str = "
     return ""
 
 
-def why_not_paired(evaluation: Evaluation, against: Evaluation) -> str:
-    """Why two evaluations cannot be compared row by row, in sentences that say what to do; empty where they can."""
+def declared_threshold(evaluation: Evaluation) -> Any:
+    """The threshold the evidence was measured at; None of a task without one."""
+    return evaluation.results_document.get("threshold")
+
+
+def why_not_paired(
+    evaluation: Evaluation,
+    against: Evaluation,
+    *,
+    threshold_of: Callable[[Evaluation], Any] = declared_threshold,
+) -> str:
+    """Why two evaluations cannot be compared row by row, in sentences that say what to do; empty where they can.
+    `threshold_of` spares reading whole documents where it is known."""
     if evaluation.pk == against.pk:
         return "This is one evaluation, not two."
     for one in (evaluation, against):
@@ -99,7 +113,7 @@ def why_not_paired(evaluation: Evaluation, against: Evaluation) -> str:
     if reason := why_not_beside(evaluation, against):
         return reason
     here, there = evaluation.version, against.version
-    mine, theirs = (one.results_document.get("threshold") for one in (evaluation, against))
+    mine, theirs = threshold_of(evaluation), threshold_of(against)
     if mine != theirs:
         return (
             f"Not the same threshold: {here} declares {mine}, {there} {theirs}. Upload one of them again with "

@@ -13,8 +13,10 @@ from functools import cached_property
 from typing import Any, Literal
 from uuid import UUID
 
+from django.db.models import F, Func, JSONField
+
 from governance.comparisons.models import Comparison
-from governance.comparisons.queries import on_same_rows, why_not_paired
+from governance.comparisons.queries import declared_threshold, on_same_rows, why_not_paired
 from governance.evaluation.models import Evaluation, EvaluationState
 from registry.versions.models import Alias, ModelVersion
 
@@ -95,6 +97,7 @@ class Rivals:
         """What was measured of this evidence against the evidence of whom the version is compared with. A run of
         either that gave the same results and scores counts as the same evidence."""
         rival = self.of(version, environment)
+        evaluation.version = version  # known already, so that its name costs no query
         if rival is None:
             return Beside(None, None, self._nobody(version, environment))
         theirs = [one for one in self._evidence if one.version_id == rival.version.pk]
@@ -112,7 +115,7 @@ class Rivals:
         for one in self._measured:
             if _alike(one.evaluation, evaluation) and _alike(one.against, against):
                 return Beside(rival, one)
-        why = why_not_paired(evaluation, against)
+        why = why_not_paired(evaluation, against, threshold_of=self._threshold_of)
         return Beside(
             rival,
             None,
@@ -153,6 +156,22 @@ class Rivals:
             .defer("results", "circumstances")
             .order_by("-number")
         )
+
+    @cached_property
+    def _thresholds(self) -> dict[UUID, Any]:
+        """Those of that evidence, without its documents."""
+        threshold = Func(
+            F("results"),
+            template="convert_from(%(expressions)s, 'UTF8')::jsonb -> 'threshold'",
+            output_field=JSONField(),
+        )
+        found = Evaluation.objects.filter(pk__in=[one.pk for one in self._evidence])
+        return dict(found.annotate(threshold=threshold).values_list("pk", "threshold"))
+
+    def _threshold_of(self, evaluation: Evaluation) -> Any:
+        if evaluation.pk in self._thresholds:
+            return self._thresholds[evaluation.pk]
+        return declared_threshold(evaluation)
 
     @cached_property
     def _measured(self) -> list[Comparison]:
