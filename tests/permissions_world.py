@@ -111,6 +111,8 @@ BY_ROUTE: dict[str, dict[str, str]] = {
         for what in ("", "-file")
     },
     "governance:reports": {"number": "fresh"},
+    "governance:evaluations-brought": {"number": "fresh"},
+    "governance:api-predictions": {"number": "fresh"},
     "governance:api-reports": {"number": "fresh"},
     "governance:review": {"number": "open"},
     "governance:review-revoke": {"number": "decided"},
@@ -204,6 +206,11 @@ def bodies(world: World) -> dict[str, Any]:
             "alias": "shadow",
         },
         "governance:evaluations POST": {"dataset_version": world.facts["holdout"]},
+        "governance:evaluations-brought POST": {"dataset_version": world.facts["holdout"]},
+        "governance:api-predictions POST": {
+            "metadata": json.dumps({"dataset": world.things["dataset"], "dataset_version": 1}),
+            "file": SimpleUploadedFile("f", b"row_key,score\n1,0.5\n"),
+        },
         "governance:reports POST": {"file": SimpleUploadedFile("f", b"<testsuite/>")},
         "governance:api-reports POST": {"file": SimpleUploadedFile("f", b"<testsuite/>")},
         "governance:api-evaluations POST": {

@@ -11,6 +11,7 @@ from django.db import transaction
 from countersign import clock
 from countersign.actors import Actor
 from countersign.blobs.actions import keep_blob
+from countersign.blobs.models import Blob
 from countersign.blobs.store import Incoming
 from countersign.errors import Invalid, Refused
 from countersign.jobs.actions import enqueue
@@ -44,6 +45,44 @@ def request_evaluation(
 
     Raises Refused (permission; archived), Invalid (unknown suite, or one of another task; data that is not kept
     here or does not fit the task)."""
+    version, suite = _asked(version, dataset_version, suite, actor)
+    waiting = Evaluation.objects.filter(
+        version=version,
+        dataset_version=dataset_version,
+        suite=suite,
+        state=EvaluationState.WAITING,
+        reported=None,
+    ).first()
+    return waiting or _started(version, dataset_version, suite, None, actor)
+
+
+@transaction.atomic
+def report_predictions(
+    *,
+    version: ModelVersion,
+    dataset_version: DatasetVersion,
+    predictions: Incoming,
+    actor: Actor,
+    suite: str = "",
+) -> Evaluation:
+    """Have scores measured that somebody brings, for a model that cannot be run here: a Parquet or CSV file with the
+    dataset version's row key and the scores. The evidence says that they are reported.
+
+    Raises Refused and Invalid as `request_evaluation` does, and Invalid (no_row_key) for data without a row key."""
+    version, suite = _asked(version, dataset_version, suite, actor)
+    if not dataset_version.row_key:
+        sentence = (
+            f"{dataset_version} declares no row key, so nothing says which score belongs to which row. Register the "
+            "data with a column that names each row."
+        )
+        raise Invalid(sentence, fields={"dataset_version": [sentence]}, code="no_row_key")
+    return _started(version, dataset_version, suite, keep_blob(predictions), actor)
+
+
+def _asked(
+    version: ModelVersion, dataset_version: DatasetVersion, suite: str, actor: Actor
+) -> tuple[ModelVersion, str]:
+    """The version, locked, and the suite that is meant."""
     if not (verdict := actor.may(Permission.EVALUATE, version.model.team_id)):
         raise Refused(verdict)
     suite = suite or default_suite(task_of(version.signature))
@@ -52,17 +91,19 @@ def request_evaluation(
         raise Invalid("Nothing was started.", fields=problems)
     version = lock_version(version)
     refuse_archived(version)
-    waiting = Evaluation.objects.filter(
-        version=version, dataset_version=dataset_version, suite=suite, state=EvaluationState.WAITING
-    ).first()
-    if waiting is not None:
-        return waiting
+    return version, suite
+
+
+def _started(
+    version: ModelVersion, dataset_version: DatasetVersion, suite: str, reported: Blob | None, actor: Actor
+) -> Evaluation:
     evaluation = Evaluation(
         number=next_number("evaluation"),
         version=version,
         dataset_version=dataset_version,
         suite=suite,
         suite_revision=SUITES[suite].revision,
+        reported=reported,
         requested_by_kind=actor.kind,
         requested_by=actor.ref,
         requested_by_label=actor.label,

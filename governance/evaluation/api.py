@@ -13,13 +13,16 @@ from rest_framework.response import Response
 
 from countersign.api.idempotency import idempotent
 from countersign.api.views import ActorAPIView
-from countersign.errors import NotFound
+from countersign.blobs.multipart import METADATA, TakesParts, read_parts
+from countersign.blobs.store import kept_or_discarded
+from countersign.errors import Invalid, NotFound
 from countersign.permissions import Declared, Permission
 from governance.evaluation.access import get_evaluation
-from governance.evaluation.actions import request_evaluation
+from governance.evaluation.actions import report_predictions, request_evaluation
 from governance.evaluation.models import Evaluation
 from governance.evaluation.queries import evaluations_visible_to
 from registry.datasets.access import get_dataset_version
+from registry.rest import NAME, NUMBER, json_object
 from registry.versions.access import get_version
 
 
@@ -30,6 +33,11 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
     version = serializers.IntegerField(source="version.number")
     dataset = serializers.CharField(source="dataset_version.dataset.name")
     dataset_version = serializers.IntegerField(source="dataset_version.number")
+    reported = serializers.CharField(
+        source="reported_id",
+        allow_null=True,
+        help_text="The digest of the scores, where somebody brought them.",
+    )
     job = serializers.UUIDField(source="job_id")
     job_state = serializers.CharField(source="job.state")
 
@@ -43,6 +51,7 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
             "dataset_version",
             "suite",
             "suite_revision",
+            "reported",
             "state",
             "job",
             "job_state",
@@ -111,6 +120,63 @@ class EvaluationListView(ActorAPIView):
             suite=asked["suite"],
             actor=self.actor,
         )
+        return self.under_way(EvaluationSerializer(evaluation).data, evaluation.job_id)
+
+
+class ReportedInput(serializers.Serializer[Any]):
+    """On which data brought scores are measured."""
+
+    dataset = serializers.CharField(max_length=200)
+    dataset_version = serializers.IntegerField(min_value=1)
+    suite = serializers.CharField(max_length=60, required=False, default="", allow_blank=True)
+
+
+PREDICTIONS: Any = {
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["metadata", "file"],
+        "properties": {
+            "metadata": {
+                "type": "string",
+                "description": "JSON: dataset, dataset_version and, if wanted, suite.",
+            },
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": "Parquet or CSV: the data's row key, and score, prediction, or a column a class.",
+            },
+        },
+    }
+}
+
+
+@extend_schema(parameters=[NAME, NUMBER])
+class PredictionsView(TakesParts, ActorAPIView):
+    """Scores of a version that were made elsewhere."""
+
+    required_permission: ClassVar[Declared] = Permission.EVALUATE
+
+    @extend_schema(
+        operation_id="predictions_report", request=PREDICTIONS, responses={202: EvaluationSerializer}
+    )
+    @idempotent
+    def post(self, request: Request, name: str, number: int) -> Response:
+        """Have brought scores measured; follow the job. The evidence says that they are reported."""
+        version = get_version(self.actor, name, number, Permission.EVALUATE)
+        parts = read_parts(request._request)
+        with kept_or_discarded([part.incoming for _, part in parts.files]):
+            if [key for key, _ in parts.texts] != [METADATA] or len(parts.files) != 1:
+                raise Invalid("Send one part “metadata” and one part “file”.", code="bad_metadata")
+            given = ReportedInput(data=json_object(parts.texts[0][1]))
+            given.is_valid(raise_exception=True)
+            asked = given.validated_data
+            evaluation = report_predictions(
+                version=version,
+                dataset_version=get_dataset_version(self.actor, asked["dataset"], asked["dataset_version"]),
+                predictions=parts.files[0][1].incoming,
+                suite=asked["suite"],
+                actor=self.actor,
+            )
         return self.under_way(EvaluationSerializer(evaluation).data, evaluation.job_id)
 
 

@@ -4,11 +4,12 @@ they came about in."""
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from countersign import clock
+from countersign.blobs.store import Incoming
 from governance.evaluation.models import Evaluation
 from governance.evaluation.suites import Suite
 
@@ -17,15 +18,28 @@ if TYPE_CHECKING:
     from governance.evaluation.sandbox import Isolation, Limits, Outcome, ScanReport
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an evaluation found: the two documents, and the scores as a received file that is not kept yet."""
+
+    results: dict[str, Any]
+    circumstances: dict[str, Any]
+    scores: Incoming
+
+
 def results_of(
-    evaluation: Evaluation, suite: Suite, measured: dict[str, Any], report: ScanReport, claims: dict[str, Any]
+    evaluation: Evaluation,
+    suite: Suite,
+    measured: dict[str, Any],
+    report: ScanReport | None,
+    claims: dict[str, Any],
 ) -> dict[str, Any]:
     """The reproducible half: nothing here depends on when or where it ran. `claims` are an MLflow folder's, shown
-    beside what the scan found."""
+    beside what the scan found; `report` is None where nothing could be scanned."""
     version, data_version = evaluation.version, evaluation.dataset_version
     return {
         "schema": "countersign/evaluation-results/1",
-        "source": "computed",
+        "source": "reported" if evaluation.reported_id else "computed",
         "version": {
             "model": version.model.name,
             "number": version.number,
@@ -45,35 +59,39 @@ def results_of(
         },
         "suite": {"name": suite.name, "revision": suite.revision},
         "seed": suite.seed,
-        "scan": {
-            "verdict": report.verdict,
-            "names": list(report.names),
-            "unlisted": list(report.unlisted),
-            "reason": report.reason,
-            "container": report.container,
-            "built_with": report.built_with,
-            "files": [asdict(one) for one in report.files],
-            **({"claims": claims} if claims else {}),
-        },
+        **({"scan": _scan_of(report, claims)} if report else {}),
         **measured,
+    }
+
+
+def _scan_of(report: ScanReport, claims: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "verdict": report.verdict,
+        "names": list(report.names),
+        "unlisted": list(report.unlisted),
+        "reason": report.reason,
+        "container": report.container,
+        "built_with": report.built_with,
+        "files": [asdict(one) for one in report.files],
+        **({"claims": claims} if claims else {}),
     }
 
 
 def circumstances_of(
     evaluation: Evaluation,
-    isolation: Isolation,
-    limits: Limits,
+    isolation: Isolation | None,
+    limits: Limits | None,
     outcome: Outcome,
     data: EvaluationData,
     started: datetime,
 ) -> dict[str, Any]:
-    """The other half: host, isolation, libraries, latency, times."""
+    """The other half: host, isolation, libraries, latency, times. Without isolation and limits no model ran."""
     return {
         "schema": "countersign/evaluation-circumstances/1",
         "evaluation": evaluation.number,
         "results_of": str(evaluation.id),
-        "isolation": isolation.as_dict(),
-        "limits": limits.as_dict(),
+        **({"isolation": isolation.as_dict()} if isolation else {}),
+        **({"limits": limits.as_dict()} if limits else {}),
         "host": {
             "machine": platform.machine(),
             "kernel": platform.release(),

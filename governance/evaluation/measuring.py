@@ -28,10 +28,24 @@ def measure(evaluation: Evaluation, suite: Suite, data: EvaluationData, outcome:
     the data: for a binary classifier that of the positive class, for several classes one for each class the model
     knows, else the prediction. They are kept as `form_of` says. Raises JobFailed where the model's answer or the data
     does not fit the task."""
+    from governance.evaluation.measures.custom import measure_custom
+
     try:
-        return _BY_TASK[suite.task](evaluation, suite, data, outcome)
+        measured, scores = _BY_TASK[suite.task](evaluation, suite, data, outcome)
     except ValueError as error:
         raise JobFailed("not_measurable", f"The data cannot be measured: {error}") from error
+    own, left_out = measure_custom(
+        task=suite.task.value,
+        labels=data.labels,
+        scores=scores,
+        threshold=measured.get("threshold"),
+        seed=suite.seed,
+    )
+    if own:
+        measured["custom"] = own
+    if left_out:
+        measured["not_measured"] = [*measured.get("not_measured", []), *left_out]
+    return measured, scores
 
 
 def _binary(evaluation: Evaluation, suite: Suite, data: EvaluationData, outcome: Outcome) -> Measured:

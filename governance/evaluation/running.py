@@ -6,19 +6,19 @@ this module to know the job's name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from countersign import clock
-from countersign.blobs.store import Incoming, local_path
+from countersign.blobs.store import local_path
 from countersign.jobs.handlers import JobContext, JobFailed
 from governance.evaluation.cost import cost_of
-from governance.evaluation.evidence import circumstances_of, results_of
+from governance.evaluation.evidence import Evidence, circumstances_of, results_of
 from governance.evaluation.measuring import form_of, measure
 from governance.evaluation.models import Evaluation
 from governance.evaluation.pace import Pace
 from governance.evaluation.predicting import answers, job_failure, predictor, received, wait_for_parts
 from governance.evaluation.preparing import prepare
+from governance.evaluation.reported import measure_reported
 from governance.evaluation.sandbox.attempts import together
 from governance.evaluation.scanned import claims_in, scan_version
 from governance.evaluation.suites import Suite
@@ -34,18 +34,11 @@ STEPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What an evaluation found: the two documents, and the scores as a received file that is not kept yet."""
-
-    results: dict[str, Any]
-    circumstances: dict[str, Any]
-    scores: Incoming
-
-
 def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     """Evaluate. Raises JobFailed with a stable code and a sentence for whatever the model, the data or the host
     does wrong, and Wait where parts of it have to be predicted first."""
+    if evaluation.reported_id:
+        return measure_reported(context, evaluation, suite)
     started = clock.now()
     from governance.evaluation.data import open_data
     from governance.evaluation.probing import First, probe

@@ -1,6 +1,7 @@
 """What evidence holds beside the measures of the whole and of groups, and a policy may demand: estimates and words by
 their dotted path in the results. Imports no numerical library."""
 
+from governance.evaluation.measures.custom import custom_catalogue
 from governance.evaluation.measures.measure import Better, Measure, Unit, gathered
 from registry.versions.tasks import Task
 
@@ -76,6 +77,7 @@ EVIDENCE = gathered(
         Unit.SCORE,
         "The share of positives among the best-scored tenth over that among all rows; luck gives 1.",
     ),
+    *custom_catalogue().values(),
 )
 
 _ALL = frozenset(Task)
