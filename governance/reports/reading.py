@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 from xml.parsers import expat
 
 from countersign.api.bodies import loads
@@ -225,5 +225,5 @@ def _lm_evaluation(document: Mapping[str, Any]) -> Summary:
     return summary
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -68,12 +68,12 @@ def _checked(given: Any) -> dict[str, Any]:
     """The estimate in its one form. Raises TypeError, ValueError."""
     if not isinstance(given, Mapping) or not {"value", "ci_low", "ci_high", "method", "n"} <= set(given):
         raise TypeError("it gave no mapping with value, ci_low, ci_high, method and n")
-    ends = {}
+    ends: dict[str, float | None] = {}
     for key in ("value", "ci_low", "ci_high"):
-        number = given[key]
-        ends[key] = None if number is None else float(f"{float(number):.12g}")
-        if ends[key] is not None and not math.isfinite(ends[key]):
+        number = None if given[key] is None else float(f"{float(given[key]):.12g}")
+        if number is not None and not math.isfinite(number):
             raise ValueError(f"{key} is not a finite number")
+        ends[key] = number
     if ends["value"] is None and not given.get("undefined"):
         raise ValueError("value is None and undefined does not say why")
     undefined = {"undefined": str(given["undefined"])[:500]} if ends["value"] is None else {}
