@@ -7,7 +7,8 @@ on every worker and web server, and never code that came with a model.
 The function is called with keywords alone: `task` (text), `labels` and `scores` as the task measures them (see
 `measuring.measure`), `threshold` (None but for a binary classifier), `seed`. It gives one estimate as a mapping:
 `value`, `ci_low`, `ci_high` (each a finite number or None), `method` (how the interval was made) and `n`; where
-`value` is None, also `undefined`, a sentence. It must depend on nothing but its arguments, or evidence cannot be made again.
+`value` is None, also `undefined`, a sentence. It must depend on nothing but its arguments, or evidence cannot be made
+again.
 
 Names are read without loading the packages, so the web process imports none of them.
 """
