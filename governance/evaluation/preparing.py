@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -11,8 +13,10 @@ from countersign.blobs.models import Blob
 from countersign.jobs.handlers import JobFailed
 from governance.evaluation.models import Evaluation
 from registry.versions.models import ManifestFile
+from registry.versions.tasks import Task
 
 if TYPE_CHECKING:
+    from governance.evaluation.data import EvaluationData
     from governance.evaluation.sandbox import Flavour, Isolation, Limits
 
 
@@ -67,3 +71,26 @@ def prepare(evaluation: Evaluation) -> Prepared:
     )
     artifact = version.files.select_related("blob").get(path=version.entry_file)
     return Prepared(types, flavour, isolation, limits, artifact, data_version.blob)
+
+
+def opened(
+    evaluation: Evaluation, task: Task, types: dict[str, str], path: Path, tick: Callable[[int], None]
+) -> EvaluationData:
+    """The evaluation's data at `path`: features by what the signature says of them, and what is declared beside
+    them. Raises JobFailed as `open_data` does."""
+    from governance.evaluation.data import open_data
+
+    data = evaluation.dataset_version
+    return open_data(
+        path,
+        data_format=data.format,
+        features=list(types),
+        target=data.target,
+        positive_label=data.positive_label,
+        sensitive_attributes=data.sensitive_attributes,
+        query_column=data.query_column,
+        task=task,
+        row_key=data.row_key,
+        types=types,
+        tick=tick,
+    )

@@ -12,7 +12,7 @@ from governance.evaluation.measuring import form_of, measure
 from governance.evaluation.models import Evaluation
 from governance.evaluation.pace import Pace
 from governance.evaluation.predicting import job_failure, received
-from governance.evaluation.preparing import prepare
+from governance.evaluation.preparing import opened, prepare
 from governance.evaluation.probes.titles import PROBES
 from governance.evaluation.scanned import claims_in, scan_version
 from governance.evaluation.suites import Suite
@@ -26,7 +26,6 @@ NOT_RUN = "The scores were brought; the model was not run here."
 def measure_reported(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     """Measure brought scores. The version's files are scanned all the same, where they can be. Raises JobFailed as
     `running.run` does."""
-    from governance.evaluation.data import open_data
     from governance.evaluation.data.reported import read_reported
     from governance.evaluation.sandbox import Outcome
     from governance.evaluation.scrutiny import scrutinise
@@ -43,19 +42,7 @@ def measure_reported(context: JobContext, evaluation: Evaluation, suite: Suite) 
     context.step("Reading the data", str(data_version), progress=0.15)
     pace = Pace(context.progress, data_version.rows, low=0.15, high=0.5, check=context.check)
     with local_path(data_blob) as data_path, local_path(scores_blob) as scores_path:
-        data = open_data(
-            data_path,
-            data_format=data_version.format,
-            features=list(types),
-            target=data_version.target,
-            positive_label=data_version.positive_label,
-            sensitive_attributes=data_version.sensitive_attributes,
-            query_column=data_version.query_column,
-            task=suite.task,
-            row_key=data_version.row_key,
-            types=types,
-            tick=pace.reached,
-        )
+        data = opened(evaluation, suite.task, types, data_path, pace.reached)
         context.progress(0.5, "Reading the scores")
         given, classes = read_reported(
             scores_path, data=data, task=suite.task, tick=lambda _: context.check()

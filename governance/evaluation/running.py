@@ -17,7 +17,7 @@ from governance.evaluation.measuring import form_of, measure
 from governance.evaluation.models import Evaluation
 from governance.evaluation.pace import Pace
 from governance.evaluation.predicting import answers, job_failure, predictor, received, wait_for_parts
-from governance.evaluation.preparing import prepare
+from governance.evaluation.preparing import opened, prepare
 from governance.evaluation.reported import measure_reported
 from governance.evaluation.sandbox.attempts import together
 from governance.evaluation.scanned import claims_in, scan_version
@@ -40,7 +40,6 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     if evaluation.reported_id:
         return measure_reported(context, evaluation, suite)
     started = clock.now()
-    from governance.evaluation.data import open_data
     from governance.evaluation.probing import First, probe
     from governance.evaluation.sandbox import EvaluationFailed
     from governance.evaluation.scrutiny import scrutinise
@@ -61,18 +60,12 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
                 suspect = f" {report.reason}"  # why it failed may well be what it tried instead
             context.step("Reading the data", str(data_version), progress=0.15)
             with local_path(prepared.data) as data_path:
-                data = open_data(
+                data = opened(
+                    evaluation,
+                    suite.task,
+                    prepared.types,
                     data_path,
-                    data_format=data_version.format,
-                    features=list(prepared.types),
-                    target=data_version.target,
-                    positive_label=data_version.positive_label,
-                    sensitive_attributes=data_version.sensitive_attributes,
-                    query_column=data_version.query_column,
-                    task=suite.task,
-                    row_key=data_version.row_key,
-                    types=prepared.types,
-                    tick=Pace(
+                    Pace(
                         context.progress, data_version.rows, low=0.15, high=0.3, check=context.check
                     ).reached,
                 )
