@@ -12,7 +12,7 @@ from governance.cards.queries import newest_revision
 from governance.comparisons.queries import evidence_on_same_rows
 from governance.environments.models import Environment
 from governance.environments.queries import environments_in_order
-from governance.evaluation.measures.catalogue import EVIDENCE, FAIRNESS_RULES, METRICS
+from governance.evaluation.measures.catalogue import DROP, EVIDENCE, FAIRNESS_RULES, METRICS
 from governance.evaluation.models import Evaluation
 from governance.evaluation.yardstick import Limit, Requirement, Yardstick, register
 from governance.policies.around import around_of
@@ -34,7 +34,11 @@ _ENDS: dict[str, Literal["low", "high", ""]] = {
 }
 _OF_NO_EVIDENCE = ("version.", "lineage.")
 #: The measures a limit may be drawn on, by what the rule reads one after the other; empty for one thing.
-_KNOWN = {"": METRICS | EVIDENCE, "fairness": FAIRNESS_RULES} | OF_GROUPS
+_KNOWN = {
+    "": METRICS | EVIDENCE,
+    "fairness": FAIRNESS_RULES,
+    "robustness": {DROP.name: DROP},
+} | OF_GROUPS
 
 
 def yardstick_of(evaluation: Evaluation) -> Yardstick:

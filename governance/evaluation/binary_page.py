@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from governance.evaluation import costs_page
 from governance.evaluation.figures import (
     class_names,
     curve_figures,
@@ -18,7 +19,7 @@ from governance.evaluation.yardstick import Yardstick
 
 
 def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
-    """Curves, decisions, groups and fairness."""
+    """Curves, decisions, costs, lift and gain, groups and fairness."""
     return {
         "curves": curve_figures(evaluation, yardstick),
         "scores": score_figure(evaluation),
@@ -28,4 +29,4 @@ def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
         "classes": class_names(evaluation.results_document),
         "groups": group_rows(evaluation, yardstick),
         "attributes": attributes(evaluation, yardstick),
-    }
+    } | costs_page.context(evaluation, yardstick)

@@ -49,7 +49,11 @@ def bring(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
             try:
                 with kept_or_discarded([incoming]):
                     asked = report_predictions(
-                        version=version, dataset_version=form.chosen(), predictions=incoming, actor=actor
+                        version=version,
+                        dataset_version=form.chosen(),
+                        predictions=incoming,
+                        suite=form.cleaned_data["suite"],
+                        actor=actor,
                     )
             except Refused:
                 raise

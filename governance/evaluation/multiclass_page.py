@@ -58,7 +58,6 @@ def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
         "class_rows": [_class_row(one) for one in results["per_class"]],
         "confusion_rows": confusion_rows(results),
         "mistakes": mistakes(results),
-        "unmeasured": results["not_measured"],
         "groups": group_rows(evaluation, yardstick, (accuracy, balanced)),
         "attributes": attributes(
             evaluation,

@@ -15,6 +15,7 @@ from governance.evaluation import regression_tables, rest_tables, tables
 from governance.evaluation.measures.catalogue import METRICS
 from governance.evaluation.models import Evaluation
 from governance.evaluation.queries import evaluations_of, latest_evidence, newest_evaluation, runs_like
+from governance.evaluation.slices_page import OF_GROUPS
 from governance.evaluation.tables import measure_rows, task_of_results
 from governance.evaluation.views import WEAK_ISOLATION, address
 from governance.evaluation.yardstick import Yardstick, yardstick_of
@@ -23,13 +24,6 @@ from registry.versions.tasks import Task
 
 DRAWING_WIDTH = 150
 GROUPS_SHOWN = 5
-#: The measure groups are shown by.
-OF_GROUPS = {
-    Task.BINARY: "roc_auc",
-    Task.MULTICLASS: "accuracy",
-    Task.REGRESSION: "mean_absolute_error",
-    Task.RANKING: "ndcg_at_10",
-}
 
 
 def tab(request: HttpRequest, version: ModelVersion) -> Mapping[str, Any]:

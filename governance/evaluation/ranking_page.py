@@ -28,7 +28,6 @@ def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
             (formats.percent(share), formats.score(value)) for share, value in results["curves"]["quantiles"]
         ],
         "sizes": [_size(one) for one in results["curves"]["by_size"]],
-        "unmeasured": results["not_measured"],
         "groups": group_rows(evaluation, yardstick, (SHOWN, *BESIDE)),
         "attributes": attributes(evaluation, yardstick, Task.RANKING, FAIRNESS["ndcg_ratio"]),
         "group_heads": (SHOWN.label, *(one.label for one in BESIDE)),

@@ -19,9 +19,19 @@ from countersign.permissions import Permission
 from countersign.web.guards import actor_of_request, page
 from countersign.web.paging import window_of
 from countersign.web.render import asks_for_part, redirect_after_post, render_page
-from governance.evaluation import binary_page, multiclass_page, ranking_page, regression_page
+from governance.evaluation import (
+    binary_page,
+    costs_page,
+    honesty_page,
+    multiclass_page,
+    ranking_page,
+    regression_page,
+    robustness_page,
+    slices_page,
+)
 from governance.evaluation.access import get_evaluation
 from governance.evaluation.actions import request_evaluation
+from governance.evaluation.evidence_rows import own_measures
 from governance.evaluation.forms import EvaluationForm
 from governance.evaluation.measures.catalogue import HEADLINES, METRICS, Task, enough_rows
 from governance.evaluation.models import Evaluation, EvaluationState
@@ -66,7 +76,12 @@ def evaluation_list(request: HttpRequest, name: str, number: int) -> HttpRespons
         status = 422
         if form.is_valid():
             try:
-                asked = request_evaluation(version=version, dataset_version=form.chosen(), actor=actor)
+                asked = request_evaluation(
+                    version=version,
+                    dataset_version=form.chosen(),
+                    suite=form.cleaned_data["suite"],
+                    actor=actor,
+                )
             except Refused:
                 raise
             except CountersignError as error:
@@ -88,6 +103,7 @@ def evaluation_list(request: HttpRequest, name: str, number: int) -> HttpRespons
                 "evaluation": row,
                 "url": address(row, version),
                 "status": state_of(row),
+                "suite": row.suite.partition("-")[0],
                 "value": written(headline, row.headline["value"]) if row.headline else "",
                 "interval": span(headline, row.headline) if row.headline else "",
                 "n": row.headline["n"] if row.headline else None,
@@ -154,6 +170,7 @@ def _about(evaluation: Evaluation, actor: Actor) -> dict[str, Any]:
         "status": state_of(evaluation),
         "may": actor.may(Permission.EVALUATE, version.model.team_id),
         "circumstances": ran,
+        "running": costs_page.running(ran),
         "isolation": ran.get("isolation") or {},
         "weak": "isolation" in ran and ran["isolation"]["level"] < WEAK_ISOLATION,
     }
@@ -165,21 +182,35 @@ def _evidence(evaluation: Evaluation) -> dict[str, Any]:
     yardstick = yardstick_of(evaluation)
     same = list(runs_like(evaluation).values_list("results_digest", flat=True))
     unmet = [one for one in yardstick.requirements if one.blocks]
-    return {
-        "results": results,
-        "yardstick": yardstick,
-        "task": task.value,
-        "measures": measure_rows(evaluation, yardstick),
-        "small_group": f"A group counts from {enough_rows(task)}.",
-        "unmet": unmet,
-        "noted": [one for one in yardstick.requirements if not one.blocks and one.state != "met"],
-        "counts": _counts(yardstick),
-        "tone": "refuse" if unmet else "met" if yardstick.policy else "doubt",
-        "reruns": len(same),
-        "identical": sum(digest == evaluation.results_digest for digest in same),
-        "not_met_groups": _failing(yardstick, "groups"),
-        "not_met_fairness": _failing(yardstick, "fairness"),
-    } | BESIDE_MEASURES[task](evaluation, yardstick)
+    return (
+        {
+            "results": results,
+            "yardstick": yardstick,
+            "task": task.value,
+            "measures": measure_rows(evaluation, yardstick),
+            "small_group": f"A group counts from {enough_rows(task)}.",
+            "unmet": unmet,
+            "noted": [one for one in yardstick.requirements if not one.blocks and one.state != "met"],
+            "counts": _counts(yardstick),
+            "tone": "refuse" if unmet else "met" if yardstick.policy else "doubt",
+            "reruns": len(same),
+            "identical": sum(digest == evaluation.results_digest for digest in same),
+            "own": own_measures(results, yardstick),
+            "not_met_groups": _failing(yardstick, "groups"),
+            "not_met_fairness": _failing(yardstick, "fairness"),
+        }
+        | _of_every_task(evaluation, yardstick)
+        | BESIDE_MEASURES[task](evaluation, yardstick)
+    )
+
+
+def _of_every_task(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
+    """What the page shows below groups and fairness, whatever the model predicts."""
+    return (
+        slices_page.context(evaluation, yardstick)
+        | robustness_page.context(evaluation, yardstick)
+        | honesty_page.context(evaluation, yardstick)
+    )
 
 
 def _counts(yardstick: Yardstick) -> list[tuple[str, int]]:

@@ -62,7 +62,7 @@ def test_an_owner_asks_and_lands_on_the_evaluation(world: kit.World) -> None:
     again = client.post(list_url(world), {"dataset_version": str(world.data.pk)})
     assert again["Location"] == page_url(evaluation)
     said = kit.text_of(client.get(list_url(world)))
-    assert f"{evaluation.number} Waiting holdout 1 not measured Mara Maker" in said
+    assert f"{evaluation.number} Waiting holdout 1 default not measured Mara Maker" in said
 
 
 def test_the_data_the_upload_named_comes_first_and_the_training_data_is_marked(world: kit.World) -> None:
@@ -131,8 +131,11 @@ def test_the_list_shows_the_headline_with_its_interval(world: kit.World) -> None
     failed = kit.make_failed(world.version, world.data, actor=world.maker)
     said = kit.text_of(kit.browser(world.maker_user).get(list_url(world)))
     found = evaluation.results_document["metrics"]["roc_auc"]
-    assert f"{evaluation.number} Succeeded holdout 1 {found['value']:.3f} {found['ci_low']:.3f} to" in said
-    assert f"{failed.number} Failed holdout 1 The model could not be loaded." in said
+    assert (
+        f"{evaluation.number} Succeeded holdout 1 default {found['value']:.3f} {found['ci_low']:.3f} to"
+        in said
+    )
+    assert f"{failed.number} Failed holdout 1 default The model could not be loaded." in said
 
 
 def queries_of(client: Any, url: str) -> int:
@@ -158,7 +161,7 @@ def test_while_it_waits_the_part_polls_itself(world: kit.World) -> None:
     client = kit.browser(world.maker_user)
     evaluation = kit.ask(world)
     page = client.get(page_url(evaluation))
-    assert "It waits for a worker." in kit.text_of(page)
+    assert "Waiting Scanning the file" in kit.text_of(page)
     assert f'hx-get="{page_url(evaluation)}"' in page.content.decode()
     part = client.get(
         page_url(evaluation), headers={"HX-Request": "true", "HX-Target": "evaluation-progress"}
