@@ -64,17 +64,27 @@ def yardstick_of(evaluation: Evaluation) -> Yardstick:
         missing = _why_no_policy(profile.risk_tier if profile else None, environment)
         return Yardstick(missing=missing, **compared)
     document = document_of(revision)
+    name, url = (
+        f"{document.name}, revision {revision.number}",
+        reverse("governance:policy", args=[revision.policy_id]),
+    )
+    if evaluation.suite != (read := document.suite_for(version)):
+        other = (
+            f"The policy reads the suite {read}; this evaluation ran {evaluation.suite}, so no requirement is judged "
+            "by it."
+        )
+        return Yardstick(policy=name, url=url, other_suite=other, margins=document.margins, **compared)
     judged = judge(
         version=version,
         document=document,
-        evaluation=evaluation if evaluation.suite == document.suite_for(version) else None,
+        evaluation=evaluation,
         card=newest_revision(version),
         around=around,
     )
     rules, task = {rule.id: rule for rule in document.rules}, task_of(version.signature)
     return Yardstick(
-        policy=f"{document.name}, revision {revision.number}",
-        url=reverse("governance:policy", args=[revision.policy_id]),
+        policy=name,
+        url=url,
         limits=tuple(limit for rule in document.rules if (limit := _limit(rule))),
         requirements=tuple(_requirement(one) for one in judged if _reads_evidence(one, rules, task)),
         margins=document.margins,

@@ -81,7 +81,7 @@ def _cost_figure(found: Mapping[str, Any], threshold: float) -> SafeString:
 def _decile(one: Mapping[str, Any]) -> tuple[str, str, str, str, str, str, str]:
     return (
         f"Best {formats.percent(one['share'], 0)}",
-        formats.quantity(one["positives"]),
+        formats.thousands(one["positives"]),
         formats.score(one["lowest_score"]),
         formats.percent(one["gain"].get("value")),
         _span_percent(one["gain"]),

@@ -86,7 +86,7 @@ def _robustness(results: Mapping[str, Any], yardstick: Yardstick) -> dict[str, A
         "rows": found.get("rows"),
         "undisturbed": row(measure, found["undisturbed"]) if "undisturbed" in found else None,
         "scenarios": [_scenario(one, measure, yardstick, axis) for one in scenarios],
-        "worst": by_path("robustness.largest_drop", results, yardstick, reference=0.0),
+        "worst": by_path("robustness.largest_drop", results, yardstick, axis=axis, reference=0.0),
         "worst_in": found.get("largest_drop_in", ""),
     }
 

@@ -28,6 +28,8 @@ SLICE = "slice"
 DIFFERENCE = "_difference"
 #: Below this p the page says none of its digits.
 SMALLEST_P = 0.001
+#: Pixels of a drawing beside two columns in words.
+NARROW = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
 
 
 def where_of(entry: Mapping[str, Any]) -> str:
-    """Which rows a slice is, in words: “Age band 21 to 25 and sex female”."""
-    said = " and ".join(f"{one['column'].replace('_', ' ')} {one['value']}" for one in entry["where"])
+    """Which rows a slice is, in words: “Age band: 21 to 25; sex: female”."""
+    said = "; ".join(f"{one['column'].replace('_', ' ')}: {one['value']}" for one in entry["where"])
     return said[:1].upper() + said[1:]
 
 
@@ -114,13 +116,12 @@ def _slice_rows(entries: Sequence[Mapping[str, Any]], shown: Measure, yardstick:
         where = where_of(entry)
         judged_as = ", ".join(f"{one['column'].replace('_', ' ')} {one['value']}" for one in entry["where"])
         state, limit = judged(limits, yardstick, group=(SLICE, judged_as))
-        interval = span(shown, own)
         rows.append(
             SliceRow(
                 where=where,
                 n=entry["n"],
                 positives=entry.get("positives"),
-                beside=written(shown, own.get("value")) + (f" ({interval})" if interval else ""),
+                beside=written(shown, own.get("value")),
                 value=written(measure, estimate["value"]),
                 interval=span(measure, estimate),
                 drawing=drawn(
@@ -129,6 +130,7 @@ def _slice_rows(entries: Sequence[Mapping[str, Any]], shown: Measure, yardstick:
                     axis=axis,
                     reference=0.0,
                     limit=limit if limit and limit.measure == name else None,
+                    width=NARROW,
                 ),
                 p=p_value(entry["p_holm"]),
                 significant=bool(entry.get("significant")),
@@ -139,8 +141,8 @@ def _slice_rows(entries: Sequence[Mapping[str, Any]], shown: Measure, yardstick:
 
 
 def p_value(p: float) -> str:
-    """A p as it is printed: “below 0.001”, “0.032”."""
-    return f"below {SMALLEST_P}" if p < SMALLEST_P else formats.score(p)
+    """A p as it is printed: “< 0.001”, “0.032”."""
+    return f"< {SMALLEST_P}" if p < SMALLEST_P else formats.score(p)
 
 
 def _crossing_rows(results: Mapping[str, Any], shown: Measure, yardstick: Yardstick) -> list[CrossingRow]:

@@ -192,7 +192,7 @@ def _evidence(evaluation: Evaluation) -> dict[str, Any]:
             "unmet": unmet,
             "noted": [one for one in yardstick.requirements if not one.blocks and one.state != "met"],
             "counts": _counts(yardstick),
-            "tone": "refuse" if unmet else "met" if yardstick.policy else "doubt",
+            "tone": "refuse" if unmet else "met" if yardstick.requirements else "doubt",
             "reruns": len(same),
             "identical": sum(digest == evaluation.results_digest for digest in same),
             "own": own_measures(results, yardstick),

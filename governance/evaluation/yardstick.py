@@ -48,16 +48,17 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """What one evaluation is held against. Without a policy `missing` says in a sentence why. `live` is the version
-    it is compared with: the one live in the environment now, or (`role`) the declared baseline where none is;
-    `champion` is its evidence on the same rows. Either may be absent. `differences` are those measured row by row, by
-    measure; without them `not_compared` says in a sentence why. `margins` are how much worse the policy lets a measure
-    be."""
+    """What one evaluation is held against. Without a policy `missing` says in a sentence why; `other_suite` does where
+    the policy reads another suite, so that no requirement is judged by this evidence. `live` is the version it is
+    compared with: the one live in the environment now, or (`role`) the declared baseline where none is; `champion` is
+    its evidence on the same rows. Either may be absent. `differences` are those measured row by row, by measure;
+    without them `not_compared` says in a sentence why. `margins` are how much worse the policy lets a measure be."""
 
     environment: str = ""
     policy: str = ""
     url: str = ""
     missing: str = ""
+    other_suite: str = ""
     limits: tuple[Limit, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     live: ModelVersion | None = None

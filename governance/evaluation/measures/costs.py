@@ -17,7 +17,7 @@ ROWS = 1000
 NO_COSTS = {
     "what": "Costs of errors",
     "why": "The signature declares no costs, so nothing says what a false positive and a false negative cost. "
-    "Upload the version with `costs` in its signature.",
+    "Upload the version with “costs” in its signature.",
 }
 
 
