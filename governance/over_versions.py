@@ -15,7 +15,7 @@ from countersign.web import charts
 from countersign.web.blocks import scroll
 from countersign.web.charts.versions import Bound, Measured, over_versions
 from countersign.web.formats import plural
-from governance.evaluation.measures.catalogue import METRICS, Better, Measure
+from governance.evaluation.measures.catalogue import EVIDENCE, METRICS, Better, Measure
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.writing import span, written
 from governance.evaluation.yardstick import Limit, yardstick_of
@@ -23,6 +23,15 @@ from registry.versions.models import ModelVersion, RegisteredModel
 
 SHOWN = 40
 """Versions drawn at most, the newest: a line through more says nothing more on 760 pixels."""
+
+_ELSEWHERE = {path: measure for path, measure in EVIDENCE.items() if not path.startswith("custom.")}
+_MEASURES = METRICS | _ELSEWHERE
+#: Every estimate that can be chosen, by its name or path, out of one reading of a results document.
+_NUMBERS = (  # the paths are names of ours
+    "(SELECT (document -> 'metrics') || jsonb_build_object("  # noqa: S608
+    + ", ".join(f"'{path}', document #> '{{{path.replace('.', ',')}}}'" for path in _ELSEWHERE)
+    + ") FROM (SELECT convert_from(%(expressions)s, 'UTF8')::jsonb AS document) AS read)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +63,9 @@ def over_versions_of(model: RegisteredModel, wanted: str, live: int | None) -> O
         return None
     reference.version.model = model
     measures = [
-        METRICS[name]
-        for name in METRICS
-        if any(one.metrics.get(name, {}).get("value") is not None for one in found)
+        measure
+        for name, measure in _MEASURES.items()
+        if any((one.metrics.get(name) or {}).get("value") is not None for one in found)
     ]
     if not measures:
         return None
@@ -86,11 +95,7 @@ def _evidence(versions: Sequence[ModelVersion]) -> tuple[list[Evidence], Evaluat
             chosen[one.version_id] = one
     if reference is None:
         return [], None
-    metrics = Func(
-        F("results"),
-        template="convert_from(%(expressions)s, 'UTF8')::jsonb -> 'metrics'",
-        output_field=JSONField(),
-    )
+    metrics = Func(F("results"), template=_NUMBERS, output_field=JSONField())
     drawn = dict(
         Evaluation.objects.filter(pk__in=[one.pk for one in chosen.values()])
         .annotate(measured=metrics)
@@ -122,7 +127,7 @@ def _figure(
 ) -> SafeString:
     points = []
     for one in found:
-        estimate = one.metrics.get(measure.name, {})
+        estimate = one.metrics.get(measure.name) or {}
         if estimate.get("value") is not None:
             points.append(
                 Measured(
@@ -171,7 +176,7 @@ def _twin(measure: Measure, versions: Sequence[ModelVersion], found: Sequence[Ev
     rows = []
     for version in reversed(versions):
         one = known.get(version.pk)
-        estimate = one.metrics.get(measure.name, {}) if one else {}
+        estimate = (one.metrics.get(measure.name) or {}) if one else {}
         rows.append(
             (
                 format_html("{}", version.number),
