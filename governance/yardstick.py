@@ -68,7 +68,8 @@ def yardstick_of(evaluation: Evaluation) -> Yardstick:
         f"{document.name}, revision {revision.number}",
         reverse("governance:policy", args=[revision.policy_id]),
     )
-    if evaluation.suite != (read := document.suite_for(version)):
+    read = document.suite_for(version)
+    if read and evaluation.suite != read:
         other = (
             f"The policy reads the suite {read}; this evaluation ran {evaluation.suite}, so no requirement is judged "
             "by it."
@@ -77,7 +78,7 @@ def yardstick_of(evaluation: Evaluation) -> Yardstick:
     judged = judge(
         version=version,
         document=document,
-        evaluation=evaluation,
+        evaluation=evaluation if read else None,
         card=newest_revision(version),
         around=around,
     )

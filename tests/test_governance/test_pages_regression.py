@@ -162,7 +162,7 @@ def test_the_list_shows_r_squared_and_costs_no_more_with_more_rows(world: kit.Wo
     client = kit.browser(world.maker_user)
     found = evidence(world).results_document["metrics"]["r_squared"]
     page = client.get(list_url(world))
-    assert f"Succeeded bills 1 {found['value']:.3f} {found['ci_low']:.3f} to" in kit.text_of(page)
+    assert f"Succeeded bills 1 default {found['value']:.3f} {found['ci_low']:.3f} to" in kit.text_of(page)
     few = queries_of(client, list_url(world))
     evidence(world)
     evidence(world)

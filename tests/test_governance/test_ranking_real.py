@@ -59,7 +59,7 @@ def test_a_ranking_is_measured_by_query_and_shown(world: kit.World, tmp_path: Pa
     browser = kit.browser(world.maker_user)
     address = reverse("governance:evaluation", args=["digits", evaluation.version.number, evaluation.number])
     page = kit.text_of(browser.get(address))
-    for words in ("By size of query", "NDCG@10 by query", "NDCG ratio", "Groups by ink."):
+    for words in ("By size of query", "NDCG@10 by query", "NDCG ratio", "Groups by ink"):
         assert words in page
     overview = browser.get(reverse("registry:version", args=["digits", evaluation.version.number]))
     assert "Mean reciprocal rank" in kit.text_of(overview)
