@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from demo import bills
+from demo import bills, checks
 from demo.card import BOOSTED_TREES_CARD, RANDOM_FOREST_CARD
 from demo.client import Answered, Client
 from demo.datasets import descriptors, sample_path
@@ -107,8 +107,10 @@ class Story:
             ],
             "trainers": [self.who("ML engineer").role.username],
         }
-        version = self.job.upload(f"models/{MODEL}/versions", metadata, [(path.name, path)])
-        return int(version["number"])
+        number = int(self.job.upload(f"models/{MODEL}/versions", metadata, [(path.name, path)])["number"])
+        checked = checks.report(trained, path, self.folder)
+        self.job.upload(f"models/{MODEL}/versions/{number}/reports", None, [(checked.name, checked)])
+        return number
 
     def upload_bills(self) -> int:
         """Register the accounts with the bill as target, train the second model and upload it; its version."""

@@ -55,13 +55,15 @@ class Client:
         """PUT JSON. Raises Answered."""
         return self._json("PUT", f"/api/v1/{path}", body)
 
-    def upload(self, path: str, metadata: Mapping[str, Any], files: Sequence[tuple[str, Path]]) -> Any:
-        """One multipart call: the JSON part `metadata`, then the files. Raises Answered."""
+    def upload(self, path: str, metadata: Mapping[str, Any] | None, files: Sequence[tuple[str, Path]]) -> Any:
+        """One multipart call: the JSON part `metadata`, where there is some, then the files. Raises Answered."""
         boundary = uuid.uuid4().hex
-        parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="metadata"\r\n'
-            f"Content-Type: application/json\r\n\r\n{json.dumps(metadata)}\r\n".encode()
-        ]
+        parts = []
+        if metadata is not None:
+            parts.append(
+                f'--{boundary}\r\nContent-Disposition: form-data; name="metadata"\r\n'
+                f"Content-Type: application/json\r\n\r\n{json.dumps(metadata)}\r\n".encode()
+            )
         for name, file in files:
             parts.append(
                 f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'

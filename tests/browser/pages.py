@@ -33,6 +33,7 @@ NO_PAGE = {
     # files
     "governance:export-bundle",
     "governance:policy-text",
+    "governance:report-file",
     "ledger:checkpoint",
     "ledger:entry-file",
     "ledger:trail-file",
