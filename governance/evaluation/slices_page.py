@@ -100,7 +100,7 @@ def _measure(name: str) -> Measure:
 
 
 def _difference(entry: Mapping[str, Any]) -> str:
-    return next(name for name in entry["metrics"] if name.endswith(DIFFERENCE))
+    return next(str(name) for name in entry["metrics"] if name.endswith(DIFFERENCE))
 
 
 def _slice_rows(entries: Sequence[Mapping[str, Any]], shown: Measure, yardstick: Yardstick) -> list[SliceRow]:
