@@ -16,7 +16,7 @@ from governance.evaluation.measures.groups import Group, crossing_measures, fair
 from governance.evaluation.measures.lift import lift
 from governance.evaluation.measures.rows import Column, checked_labels, checked_scores, checked_settings
 from governance.evaluation.measures.shortfall import Whole
-from governance.evaluation.measures.sorted_rows import MANY_ROWS
+from governance.evaluation.measures.sorted_rows import Moments, taken
 
 
 def measure_binary(
@@ -45,10 +45,8 @@ def measure_binary(
     checked_settings(threshold=threshold, seed=seed, draws=draws)
     truth = checked_labels(labels)
     given = checked_scores(scores, rows=len(truth))
-    order = np.lexsort((truth, given))
-    truth, given = truth[order], given[order]
-    if len(truth) > MANY_ROWS:  # an eighth and half of the room
-        truth, order = truth.astype(np.int8), order.astype(np.int32)
+    order = np.lexsort((truth, given)).astype(np.int32)  # half the room, and far more rows than are read
+    truth, given = taken(truth, order), taken(given, order)
     counts = table.confusion(truth, given, threshold)
     whole = Whole(truth, given)
 
@@ -121,8 +119,14 @@ def _metrics(
         "average_precision": ranking.average_precision(
             labels, scores, stream(seed, "average_precision"), draws
         ),
-        "brier": calibration.mean_loss(calibration.brier_losses(labels, scores), highest=1.0),
-        "log_loss": calibration.mean_loss(calibration.log_losses(labels, scores), highest=np.inf),
+        "brier": calibration.mean_loss(
+            Moments.of(len(labels), lambda rows: calibration.brier_losses(labels[rows], scores[rows])),
+            highest=1.0,
+        ),
+        "log_loss": calibration.mean_loss(
+            Moments.of(len(labels), lambda rows: calibration.log_losses(labels[rows], scores[rows])),
+            highest=np.inf,
+        ),
         "calibration_error": calibration.calibration_error(
             labels, scores, stream(seed, "calibration_error"), draws
         ),

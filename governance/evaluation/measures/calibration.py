@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from governance.evaluation.measures.errors import mean
+from governance.evaluation.measures.errors import mean, moments
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
     TAILS,
@@ -18,7 +17,7 @@ from governance.evaluation.measures.estimate import (
     around,
     undefined,
 )
-from governance.evaluation.measures.sorted_rows import ascending, bins, blocks, counts
+from governance.evaluation.measures.sorted_rows import Moments, ascending, bins, blocks, counts, filled
 
 ECE_BINS = 15
 BETA_DRAWS = "beta draws in each bin"
@@ -44,23 +43,24 @@ def log_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
     A probability of 0 counts as the smallest float64 step, 2.2e-16, as in scikit-learn.
     """
     step = float(np.finfo(np.float64).eps)
-    losses = np.empty(len(scores))
-    for rows in blocks(len(scores)):
+
+    def of(rows: slice) -> FloatArray:
         clipped = np.clip(scores[rows], step, 1 - step)
-        losses[rows] = np.where(labels[rows] == 1, -np.log(clipped), -np.log1p(-clipped))
-    return losses
+        return np.where(labels[rows] == 1, -np.log(clipped), -np.log1p(-clipped))
+
+    return filled(len(scores), np.float64, of)
 
 
-def mean_loss(losses: FloatArray, *, highest: float) -> Estimate:
+def mean_loss(losses: FloatArray | Moments, *, highest: float) -> Estimate:
     """The mean with the normal interval from its standard error, cut at 0 and `highest`.
 
     Equal losses in all rows show no spread, and then there is no interval.
     """
-    n = len(losses)
-    value = float(losses.mean())
-    if np.ptp(losses) <= NO_SPREAD:
+    measured = losses if isinstance(losses, Moments) else moments(losses)
+    n, value = measured.n, measured.mean
+    if measured.most - measured.least <= NO_SPREAD:
         return Estimate(value, None, None, "no interval, the loss is the same in every row", n)
-    half = Z * float(losses.std(ddof=1)) / n**0.5
+    half = Z * (measured.variance / n) ** 0.5
     ends = max(value - half, 0.0), min(value + half, highest)
     return around(value, *ends, method="normal approximation", n=n)
 
@@ -71,7 +71,7 @@ def mean_calibration(labels: IntArray, scores: FloatArray) -> Estimate:
     Mean calibration, or calibration in the large: Van Calster et al. 2019, BMC Medicine 17. 0 within every group is
     the calibration within groups of Kleinberg, Mullainathan & Raghavan 2017 (ITCS) on the whole.
     """
-    return mean(scores - labels)
+    return mean(Moments.of(len(scores), lambda rows: scores[rows] - labels[rows]))
 
 
 class Bins(NamedTuple):
@@ -131,31 +131,36 @@ def recalibration(labels: IntArray, scores: FloatArray) -> tuple[Estimate, Estim
     if labels.min() == labels.max():
         reason = "Only one class is present, so scores cannot be recalibrated."
         return undefined(reason, method=method, n=n), undefined(reason, method=method, n=n)
-    odds = logit(np.clip(scores, EDGE, 1 - EDGE))
-    ones: FloatArray = np.broadcast_to(np.float64(1), n)
+
+    def odds(rows: slice) -> FloatArray:
+        found: FloatArray = logit(np.clip(scores[rows], EDGE, 1 - EDGE))
+        return found
+
+    ones = lambda rows: np.ones(rows.stop - rows.start)  # noqa: E731
     intercept = _wald(_fit(labels, [ones], odds), method=method, n=n)
-    if odds.min() == odds.max():
+    spread = Moments.of(n, odds)
+    if spread.least == spread.most:
         return undefined("Every row has the same score, so there is no slope.", method=method, n=n), intercept
-    positive = labels == 1
-    (lowest, highest), (least, most) = (_ends(odds, side) for side in (positive, ~positive))
+    (lowest, highest), (least, most) = (_ends(labels, odds, label) for label in (1, 0))
     if most <= lowest or highest <= least:
         reason = "The scores separate the classes completely, so the slope has no finite value."
         return undefined(reason, method=method, n=n), intercept
-    scale = float(
-        odds.std()
-    )  # fitted in standard units, or log-odds far from 0 leave the equations near singular
-    odds -= odds.mean()
-    odds /= scale
-    slope = _fit(labels, [odds, ones], np.broadcast_to(np.float64(0), n))
+    # fitted in standard units, or log-odds far from 0 leave the equations near singular
+    scale = (spread.squares / n) ** 0.5
+    slope = _fit(labels, [lambda rows: (odds(rows) - spread.mean) / scale, ones], None)
     if slope is not None:
         slope = _Fit(slope.value / scale, slope.error / scale)
     return _wald(slope, method=method, n=n), intercept
 
 
-def _ends(values: FloatArray, inside: NDArray[np.bool_]) -> tuple[float, float]:
-    """The smallest and the largest of the values inside."""
-    low = values.min(where=inside, initial=np.inf)
-    return float(low), float(values.max(where=inside, initial=-np.inf))
+#: A column of numbers, computed anew for the rows it is asked for.
+_Column = Callable[[slice], FloatArray]
+
+
+def _ends(labels: IntArray, odds: _Column, label: int) -> tuple[float, float]:
+    """The smallest and the largest of the rows with this label."""
+    own = Moments.of(len(labels), lambda rows: odds(rows)[labels[rows] == label])
+    return own.least, own.most
 
 
 class _Fit(NamedTuple):
@@ -172,59 +177,59 @@ def _wald(fit: _Fit | None, *, method: str, n: int) -> Estimate:
     return Estimate(fit.value, fit.value - Z * fit.error, fit.value + Z * fit.error, method, n)
 
 
-def _fit(labels: IntArray, columns: list[FloatArray], offset: FloatArray) -> _Fit | None:
+def _fit(labels: IntArray, columns: list[_Column], offset: _Column | None) -> _Fit | None:
     """The likeliest coefficient of the first column in label ~ offset + columns, or None if none is found.
 
     Newton's method. Steps are kept short, because far from the answer the likelihood is flat and a full
     step lands where it is flat again, and are halved until the likelihood rises. Sums are numpy's own,
     not the linear algebra library's, whose last digits depend on its threads.
     """
-
-    n = len(labels)
-
-    def total(part: Callable[[slice], float]) -> float:
-        return sum(part(rows) for rows in blocks(n))
-
-    def log_likelihood(odds: FloatArray) -> float:
-        return total(lambda rows: float(np.sum(labels[rows] * odds[rows] - np.logaddexp(0, odds[rows]))))
-
-    def slope_of(odds: FloatArray, column: FloatArray) -> float:
-        return total(lambda rows: float(np.sum(column[rows] * (labels[rows] - expit(odds[rows])))))
-
-    def information(odds: FloatArray) -> FloatArray:
-        found = np.zeros((len(columns), len(columns)))
-        for rows in blocks(n):
-            rates = expit(odds[rows])
-            weights = rates * (1 - rates)
-            found += np.array(
-                [[np.sum(weights * one[rows] * two[rows]) for two in columns] for one in columns]
-            )
-        return found
-
-    def further(odds: FloatArray, step: FloatArray) -> FloatArray:
-        reached = np.empty(n)
-        for rows in blocks(n):
-            moves = [size * column[rows] for size, column in zip(step, columns, strict=True)]
-            reached[rows] = odds[rows] + np.sum(moves, axis=0)
-        return reached
-
-    coefficients, odds = np.zeros(len(columns)), offset
+    coefficients = np.zeros(len(columns))
+    here = _Likelihood.at(coefficients, labels, columns, offset)
     for _ in range(MOST_STEPS):
-        gradient = np.array([slope_of(odds, column) for column in columns])
         try:
-            step = np.linalg.solve(information(odds), gradient)
+            step = np.linalg.solve(here.information, here.gradient)
         except np.linalg.LinAlgError:
             return None
         step = step * (LONGEST_STEP / max(float(np.sqrt(np.sum(step**2))), LONGEST_STEP))
-        before = log_likelihood(odds)
         while True:
-            moved = further(odds, step)
+            there = _Likelihood.at(coefficients + step, labels, columns, offset)
             settled = bool(np.abs(step).max() < 1e-10)
-            if settled or log_likelihood(moved) >= before:
+            # short of rounding: where that hides the rise, steps halved to nothing would pass for the answer
+            if settled or there.value >= here.value - NO_SPREAD * abs(here.value):
                 break
             step = step / 2
-        coefficients, odds = coefficients + step, moved
+        coefficients, here = coefficients + step, there
         if settled:
-            errors = np.sqrt(np.diag(np.linalg.inv(information(odds))))
+            errors = np.sqrt(np.diag(np.linalg.inv(here.information)))
             return _Fit(float(coefficients[0]), float(errors[0]))
     return None
+
+
+class _Likelihood(NamedTuple):
+    """The logarithm of a logistic regression's likelihood, its slope and its curvature."""
+
+    value: float
+    gradient: FloatArray
+    information: FloatArray
+
+    @classmethod
+    def at(
+        cls, coefficients: FloatArray, labels: IntArray, columns: list[_Column], offset: _Column | None
+    ) -> "_Likelihood":
+        """In one pass over the rows, a block at a time: no column is held as a whole."""
+        value = 0.0
+        gradient = np.zeros(len(columns))
+        information = np.zeros((len(columns), len(columns)))
+        for rows in blocks(len(labels)):
+            known, parts = labels[rows], [column(rows) for column in columns]
+            odds = np.zeros(len(known)) if offset is None else offset(rows)
+            odds = odds + np.sum(
+                [size * part for size, part in zip(coefficients, parts, strict=True)], axis=0
+            )
+            rates = expit(odds)
+            weights = rates * (1 - rates)
+            value += float(np.sum(known * odds - np.logaddexp(0, odds)))
+            gradient += [np.sum(part * (known - rates)) for part in parts]
+            information += [[np.sum(weights * one * two) for two in parts] for one in parts]
+        return cls(value, gradient, information)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from governance.evaluation.measures import table
-from governance.evaluation.measures.curves import THRESHOLDS
+from governance.evaluation.measures.curves import THRESHOLDS, positives_before
 from governance.evaluation.measures.estimate import NO_SPREAD, Estimate, FloatArray, IntArray, from_draws
 from governance.evaluation.measures.sorted_rows import blocks
 
@@ -101,8 +101,7 @@ def _curve(labels: IntArray, scores: FloatArray, wrongly: float, missed: float) 
     """Cost per 1,000 rows at the thresholds 0.00, 0.02 … 0.98."""
     n, positives = len(labels), int(labels.sum())
     starts = np.searchsorted(scores, THRESHOLDS)
-    between = [int(part.sum()) for part in np.split(labels, starts)]
-    before = np.cumsum(between[:-1])
+    before = positives_before(labels, starts)
     cost = wrongly * (n - starts - positives) + (wrongly + missed) * before
     return [
         {"threshold": threshold, "cost": ROWS * one / n}

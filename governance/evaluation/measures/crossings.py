@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from governance.evaluation.measures.catalogue import MIN_ROWS
-from governance.evaluation.measures.rows import Coded, checked_group
+from governance.evaluation.measures.rows import Coded, Codes, checked_group, counted
+from governance.evaluation.measures.sorted_rows import filled, taken
 
 #: As many values as an attribute may have groups.
 MOST_VALUES = 200
@@ -53,13 +54,19 @@ def crossed(groups: Mapping[str, Any], *, most: int = 199) -> Iterator[tuple[str
         others, other_codes = checked_group(
             groups[second], attribute=second, rows=len(codes), most=MOST_VALUES
         )
-        cells = codes * len(others) + other_codes
-        counts = np.bincount(cells, minlength=len(names) * len(others))
+        cells = _cells(codes, other_codes, len(others))
+        counts = counted(cells, len(names) * len(others))
         smallest = max(MIN_ROWS, int(np.sort(counts)[-most])) if len(counts) > most else MIN_ROWS
         kept = np.flatnonzero(counts >= smallest)
+        small = [SMALL] if int(counts[kept].sum()) < len(cells) else []
         places = np.zeros(len(counts), dtype=np.int32)  # the first place is that of the small ones
-        places[kept] = np.arange(1, len(kept) + 1)
+        places[kept] = np.arange(len(small), len(small) + len(kept))
         cell_names = (f"{names[at // len(others)]}{CROSS}{others[at % len(others)]}" for at in kept)
-        crossing = Coded((SMALL, *cell_names), places[cells])
+        crossing = Coded((*small, *cell_names), taken(places, cells))
         del codes, other_codes, cells  # while somebody works with the crossing
-        yield f"{first}{CROSS}{second}", crossing.take(slice(None))
+        yield f"{first}{CROSS}{second}", crossing
+
+
+def _cells(codes: Codes, others: Codes, values: int) -> Codes:
+    """For each row the place of its pair of values; MOST_VALUES times MOST_VALUES fit into 16 bits."""
+    return filled(len(codes), np.uint16, lambda rows: codes[rows] * values + others[rows])

@@ -19,6 +19,7 @@ THRESHOLDS = np.arange(50) / 50
 
 def curves(labels: IntArray, scores: FloatArray, *, favourable_is_positive: bool) -> dict[str, Any]:
     """All curves of one model; `roc` and `precision_recall` are empty when only one class is present."""
+    labels, scores = in_order(labels, scores)
     both = labels.min() != labels.max()
     return {
         "roc": _roc(labels, scores) if both else [],
@@ -55,7 +56,6 @@ def _roc(labels: IntArray, scores: FloatArray) -> list[list[float | None]]:
 def _reached(labels: IntArray, scores: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
     """Of many rows, at 16,384 thresholds from the highest score down: the positives and the rows from there up. The
     points are exact; only those between them are left out, which a curve of 200 points does not show."""
-    labels, scores = in_order(labels, scores)
     firsts = bins(scores, BINS)
     rows, positives = counts(labels, firsts)
     return scores[firsts][::-1], np.cumsum(positives[::-1]), np.cumsum(rows[::-1])
@@ -96,28 +96,36 @@ def calibration_points(labels: IntArray, scores: FloatArray) -> list[dict[str, A
 def _histogram(labels: IntArray, scores: FloatArray) -> dict[str, Any]:
     """Rows of each class in 20 bins from 0 to 1; a bin holds its lower edge, the last both."""
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    places = np.append(np.searchsorted(scores, edges[:-1]), np.searchsorted(scores, edges[-1], "right"))
+    positives = positives_before(labels, places)
     return {
         "edges": edges,
-        "positive": np.histogram(scores[labels == 1], edges)[0],
-        "negative": np.histogram(scores[labels == 0], edges)[0],
+        "positive": np.diff(positives),
+        "negative": np.diff(places - positives),
     }
+
+
+def positives_before(labels: IntArray, places: IntArray) -> IntArray:
+    """How many positives stand before each of these places, which ascend."""
+    between = [int(part.sum()) for part in np.split(labels, places)]
+    return np.cumsum(between[:-1])
 
 
 def _thresholds(
     labels: IntArray, scores: FloatArray, *, favourable_is_positive: bool
 ) -> list[dict[str, float | None]]:
     """Precision, recall and selection rate at 0.00, 0.02 … 0.98; None where there is nothing to divide by."""
-    ordered = np.sort(scores)
-    ordered_positives = np.sort(scores[labels == 1])
-    selected = len(ordered) - np.searchsorted(ordered, THRESHOLDS)
-    found = len(ordered_positives) - np.searchsorted(ordered_positives, THRESHOLDS)
-    favoured = selected if favourable_is_positive else len(ordered) - selected
+    places = np.searchsorted(scores, THRESHOLDS)
+    rows, positives = len(scores), int(labels.sum())
+    selected = rows - places
+    found = positives - positives_before(labels, places)
+    favoured = selected if favourable_is_positive else rows - selected
     return [
         {
             "threshold": threshold,
             "precision": found[at] / selected[at] if selected[at] else None,
-            "recall": found[at] / len(ordered_positives) if len(ordered_positives) else None,
-            "selection_rate": favoured[at] / len(ordered),
+            "recall": found[at] / positives if positives else None,
+            "selection_rate": favoured[at] / rows,
         }
         for at, threshold in enumerate(THRESHOLDS)
     ]

@@ -6,7 +6,6 @@ closed forms: nothing is drawn, so a million rows cost as little as they must an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -30,6 +29,7 @@ from governance.evaluation.measures.estimate import (
     undefined,
 )
 from governance.evaluation.measures.proportions import wilson
+from governance.evaluation.measures.sorted_rows import Moments
 
 CONSTANT_TARGET = "The target is the same in every row, so it has no variance to explain."
 CONSTANT_PREDICTION = "The prediction is the same in every row, so there is no order to measure."
@@ -44,19 +44,22 @@ def student_t(rows: int) -> float:
 
 def standard_error(values: FloatArray) -> float:
     """The standard error of the mean; 0 where the values show no spread beyond rounding."""
-    if len(values) < 2 or np.ptp(values) <= NO_SPREAD * float(np.abs(values).max()):
-        return 0.0
-    return float(values.std(ddof=1)) / math.sqrt(len(values))
+    return moments(values).standard_error
 
 
-def mean(values: FloatArray, *, value: float | None = None, lowest: float = -np.inf) -> Estimate:
+def moments(values: FloatArray) -> Moments:
+    """Those of a column that is there as a whole."""
+    return Moments.of(len(values), lambda rows: values[rows])
+
+
+def mean(values: FloatArray | Moments, *, value: float | None = None, lowest: float = -np.inf) -> Estimate:
     """The mean with Student's t interval (Student 1908, Biometrika 6), cut at `lowest`.
 
     `value` is the mean where somebody has computed it already. Equal values show no spread: no interval.
     """
-    n = len(values)
-    point: float = float(values.mean()) if value is None else value
-    error = standard_error(values)
+    measured = values if isinstance(values, Moments) else moments(values)
+    n, error = measured.n, measured.standard_error
+    point = measured.mean if value is None else value
     if error == 0:
         return Estimate(point, None, None, SAME_ERROR, n)
     half = student_t(n) * error

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
@@ -23,6 +24,7 @@ from governance.evaluation.measures.proportions import newcombe_difference
 from governance.evaluation.measures.sorted_rows import (
     BINS,
     MANY_ROWS,
+    Moments,
     ascending,
     bins,
     blocks,
@@ -68,18 +70,32 @@ def _placements_in_order(labels: IntArray, scores: FloatArray) -> tuple[FloatArr
     positives = int(labels.sum())
     negatives = len(labels) - positives
     of_positives, of_negatives = np.empty(positives), np.empty(negatives)
-    found_before = 0
+    placed = Placed(positives, negatives)
     for rows in run_blocks(scores):
-        positive = labels[rows] == 1
-        starts, ends = runs(scores[rows])
-        found = np.append(0, np.cumsum(positive))
-        before = rows.start - found_before
-        below = before + (starts - found[starts] + ends - found[ends])[positive] / 2
-        above = found_before + (found[starts] + found[ends])[~positive] / 2
-        of_positives[found_before : found_before + len(below)] = below / negatives
-        of_negatives[before : before + len(above)] = 1 - above / positives
-        found_before += len(below)
+        found, passed = placed.found, placed.passed
+        above, below = placed.block(labels[rows] == 1, scores[rows])
+        of_positives[found : placed.found] = above
+        of_negatives[passed : placed.passed] = below
     return of_positives, of_negatives
+
+
+class Placed:
+    """Placements of rows sorted by score, some whole runs of equal scores at a time: how many positives were `found`
+    and how many negatives `passed` so far is remembered."""
+
+    def __init__(self, positives: int, negatives: int) -> None:
+        self.positives, self.negatives = positives, negatives
+        self.found = self.passed = 0
+
+    def block(self, positive: NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The placements of the next rows' positives, and of their negatives."""
+        starts, ends = runs(scores)
+        found = np.append(0, np.cumsum(positive))
+        below = self.passed + (starts - found[starts] + ends - found[ends])[positive] / 2
+        above = self.found + (found[starts] + found[ends])[~positive] / 2
+        self.found += len(below)
+        self.passed += len(above)
+        return below / self.negatives, 1 - above / self.positives
 
 
 def variance(of_positives: FloatArray, of_negatives: FloatArray) -> float:
@@ -103,15 +119,29 @@ def roc_auc(labels: IntArray, scores: FloatArray) -> Estimate:
     reason = no_order(labels, scores)
     if reason:
         return undefined(reason, method="DeLong, logit scale", n=len(labels))
-    of_positives, of_negatives = placements(labels, scores)
-    area = float(of_positives.mean())
-    spread = variance(of_positives, of_negatives) ** 0.5
+    of_positives, of_negatives = _moments(*in_order(labels, scores))
+    area = of_positives.mean
+    spread = 0.0
+    if min(of_positives.n, of_negatives.n) > 1:
+        spread = (of_positives.variance / of_positives.n + of_negatives.variance / of_negatives.n) ** 0.5
     if spread <= NO_SPREAD:  # as it is at an area of 0 or 1
-        low, high = _newcombe_area(area, len(of_positives), len(of_negatives))
+        low, high = _newcombe_area(area, of_positives.n, of_negatives.n)
         return around(area, low, high, method="Newcombe method 5", n=len(labels))
     half = Z * spread / (area * (1 - area))
     low, high = (float(expit(logit(area) + end)) for end in (-half, half))
     return around(area, low, high, method="DeLong, logit scale", n=len(labels))
+
+
+def _moments(labels: IntArray, scores: FloatArray) -> tuple[Moments, Moments]:
+    """Those of the positives' placements and of the negatives', of rows sorted by score."""
+    positives = int(labels.sum())
+    placed = Placed(positives, len(labels) - positives)
+    of_positives, of_negatives = Moments(), Moments()
+    for rows in run_blocks(scores):
+        above, below = placed.block(labels[rows] == 1, scores[rows])
+        of_positives.add(above)
+        of_negatives.add(below)
+    return of_positives, of_negatives
 
 
 def gini(area: Estimate) -> Estimate:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, undefined
-from governance.evaluation.measures.ranking import placements, roc_auc
+from governance.evaluation.measures.ranking import Placed, placements, roc_auc
+from governance.evaluation.measures.sorted_rows import ascending, run_blocks
 
 METHOD = "DeLong, rows shared with all rows"
 
@@ -33,10 +34,11 @@ class Whole:
     """All rows' ROC AUC, against which that of some of them is held."""
 
     def __init__(self, labels: IntArray, scores: FloatArray) -> None:
+        self._order = None if ascending(scores) else np.argsort(scores, kind="stable")
+        if self._order is not None:
+            labels, scores = labels[self._order], scores[self._order]
         self.area = roc_auc(labels, scores)
         self._labels, self._scores = labels, scores
-        self._influence = influence(labels, scores) if self.area.value is not None else np.zeros(0)
-        self._squares = float(np.sum(self._influence**2))
 
     def shortfall(self, inside: NDArray[np.bool_], own: Estimate) -> Estimate:
         """The ROC AUC of all rows minus `own`, that of the rows `inside`: above 0 these are ranked worse.
@@ -53,14 +55,48 @@ class Whole:
             return undefined(whole.undefined or "There is no order to compare with.", method=METHOD, n=n)
         if inside.all():
             return Estimate(0.0, 0.0, 0.0, "by definition", n)
-        shared = self._influence[inside]
-        mine = influence(self._labels[inside], self._scores[inside])
-        scale = float(self._squares * np.sum(mine**2)) ** 0.5
-        together = float(np.sum(shared * mine)) / scale if scale > 0 else 0.0
+        together = self._correlation(inside, own.value, whole.value)
         value = whole.value - own.value
         low = _reach(whole.value - whole.ci_low, own.ci_high - own.value, together)
         high = _reach(whole.ci_high - whole.value, own.value - own.ci_low, together)
         return Estimate(value, max(value - low, -1.0), min(value + high, 1.0), METHOD, n)
+
+    def _correlation(self, inside: NDArray[np.bool_], own: float, whole: float) -> float:
+        """That of the areas of the rows inside and of all rows. What each row adds is summed block by block and never
+        kept: of ten million rows it would be 80 MB."""
+        if self._order is not None:
+            inside = inside[self._order]
+        all_rows, some = _Influence(self._labels, whole), _Influence(self._labels[inside], own)
+        products = squares = own_squares = 0.0
+        for rows in run_blocks(self._scores):
+            among, labels, scores = inside[rows], self._labels[rows], self._scores[rows]
+            moved = all_rows.of(labels, scores)
+            mine = some.of(labels[among], scores[among])
+            products += float(np.sum(moved[among] * mine))
+            squares += float(np.sum(moved**2))
+            own_squares += float(np.sum(mine**2))
+        scale = (squares * own_squares) ** 0.5
+        return products / scale if scale > 0 else 0.0
+
+
+class _Influence:
+    """`influence` of rows sorted by score, some whole runs of equal scores at a time."""
+
+    def __init__(self, labels: IntArray, area: float) -> None:
+        positives = int(labels.sum(dtype=np.int64))
+        self._placed = Placed(positives, len(labels) - positives)
+        self._area = area
+
+    def of(self, labels: IntArray, scores: FloatArray) -> FloatArray:
+        """That of the next rows."""
+        moved = np.zeros(len(labels))
+        positives, negatives = self._placed.positives, self._placed.negatives
+        if min(positives, negatives) > 1:
+            positive = labels == 1
+            above, below = self._placed.block(positive, scores)
+            moved[positive] = (above - self._area) / (positives * (positives - 1)) ** 0.5
+            moved[~positive] = (below - self._area) / (negatives * (negatives - 1)) ** 0.5
+        return moved
 
 
 def _reach(one: float, other: float, together: float) -> float:

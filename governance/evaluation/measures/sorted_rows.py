@@ -6,12 +6,13 @@ so that ten million rows need little more room than their scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from governance.evaluation.measures.estimate import FloatArray, IntArray
+from governance.evaluation.measures.estimate import NO_SPREAD, FloatArray, IntArray
 
 #: Up to here resamples draw rows. Above, they draw the counts of bins of score, which is as good and never slower
 #: than a second or two: a thousand resamples of ten million rows take an hour.
@@ -37,6 +38,61 @@ def blocks(rows: int) -> Iterator[slice]:
     """So many rows at a time: few enough that what is computed of them stays in the cache."""
     for begin in range(0, rows, BLOCK):
         yield slice(begin, min(begin + BLOCK, rows))
+
+
+def filled(rows: int, dtype: type[np.generic], part: Callable[[slice], NDArray[Any]]) -> NDArray[Any]:
+    """A column made a block at a time, so that what is made on the way, positions above all, never takes the room of
+    all rows."""
+    column = np.empty(rows, dtype=dtype)
+    for block in blocks(rows):
+        column[block] = part(block)
+    return column
+
+
+def taken(column: NDArray[Any], order: IntArray, dtype: type[np.generic] | None = None) -> NDArray[Any]:
+    """The column in this order."""
+    return filled(len(order), dtype or column.dtype.type, lambda rows: column[order[rows]])
+
+
+class Moments:
+    """The mean of numbers, their squared deviations from it, the least and the largest, of any number of blocks (Chan,
+    Golub & LeVeque 1983, The American Statistician 37)."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.mean = self.squares = 0.0
+        self.least, self.most = np.inf, -np.inf
+
+    @classmethod
+    def of(cls, rows: int, part: Callable[[slice], FloatArray]) -> Moments:
+        """Those of a column made a block at a time."""
+        moments = cls()
+        for block in blocks(rows):
+            moments.add(part(block))
+        return moments
+
+    def add(self, values: FloatArray) -> None:
+        """Take some more numbers."""
+        if not len(values):
+            return
+        mean = float(values.mean())
+        apart, before = mean - self.mean, self.n
+        self.n += len(values)
+        self.mean = self.mean + apart * len(values) / self.n if before else mean
+        self.squares += float(np.sum((values - mean) ** 2)) + apart**2 * before * len(values) / self.n
+        self.least, self.most = min(self.least, float(values.min())), max(self.most, float(values.max()))
+
+    @property
+    def variance(self) -> float:
+        """The sample's variance; 0 of a single number."""
+        return self.squares / (self.n - 1) if self.n > 1 else 0.0
+
+    @property
+    def standard_error(self) -> float:
+        """That of the mean; 0 where the numbers show no spread beyond rounding."""
+        if self.most - self.least <= NO_SPREAD * max(abs(self.least), abs(self.most)):
+            return 0.0
+        return float((self.variance / self.n) ** 0.5)
 
 
 def run_of(scores: FloatArray, row: int) -> tuple[int, int]:
@@ -65,7 +121,10 @@ def bins(scores: FloatArray, most: int) -> IntArray:
 
 def counts(labels: NDArray[np.integer], firsts: IntArray) -> tuple[IntArray, IntArray]:
     """Rows and positive rows of each bin."""
-    return np.diff(np.append(firsts, len(labels))), np.add.reduceat(labels, firsts, dtype=np.int64)
+    ends = np.append(firsts[1:], len(labels))
+    # reduceat with a wider type would copy all labels into that type first
+    positives = [labels[first:end].sum() for first, end in zip(firsts, ends, strict=True)]
+    return ends - firsts, np.array(positives, dtype=np.int64)
 
 
 def run_blocks(scores: FloatArray) -> Iterator[slice]:
