@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from governance.evaluation.labels import canonical_label
 from governance.evaluation.measures.rows import Coded
+from governance.evaluation.measures.sorted_rows import blocks
 
 MISSING_GROUP = "not stated"
 
@@ -57,4 +58,8 @@ class Coder:
         order = np.empty(max(len(names), 1), dtype=np.int32)
         for place, name in enumerate(names):
             order[self._places[name]] = place
-        return Coded(tuple(names), order[self._codes[: self._filled]])
+        codes = self._codes[: self._filled]
+        for rows in blocks(len(codes)):  # in place, for a second column would be as large as the first
+            codes[rows] = order[codes[rows]]
+        self._places = {name: place for place, name in enumerate(names)}
+        return Coded(tuple(names), codes)

@@ -58,6 +58,35 @@ def shared(rows: Hashes, known: Hashes) -> int:
     return found
 
 
+def distinct_in_each(rows: Hashes, labels: NDArray[np.integer]) -> Hashes:
+    """The different hashes of the rows of each label, those of one after those of another, in no more room than the
+    rows themselves take: they are sorted and thinned out in place."""
+    held = np.empty_like(rows)
+    kept = 0
+    for label in np.unique(labels):
+        end = kept
+        for start in range(0, len(rows), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            own = rows[some][labels[some] == label]
+            held[end : end + len(own)] = own
+            end += len(own)
+        held[kept:end].sort()
+        kept = _thinned(held, kept, end)
+    return held[:kept]
+
+
+def _thinned(held: Hashes, start: int, end: int) -> int:
+    """Moves what is different in this sorted stretch to its beginning; where that ends now."""
+    kept = start
+    for begin in range(start, end, _AT_ONCE):
+        some = held[begin : min(begin + _AT_ONCE, end)]
+        first = np.append(kept == start or some[0] != held[kept - 1], some[1:] != some[:-1])
+        own = some[first]
+        held[kept : kept + len(own)] = own
+        kept += len(own)
+    return kept
+
+
 def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
     """A number for each value of one column: its bits, or of a word pandas' SipHash with its fixed key."""
     array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

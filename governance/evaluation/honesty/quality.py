@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from governance.evaluation.honesty.hashing import Hashes, mixed_in, shared
+from governance.evaluation.honesty.hashing import Hashes, distinct_in_each, mixed_in, shared
 from governance.evaluation.measures.catalogue import MIN_POSITIVES, MIN_ROWS
 from governance.evaluation.measures.estimate import Estimate, plain
 from registry.versions.tasks import Task
@@ -226,7 +226,7 @@ def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task, *, named: 
     repeat, they are different things that look alike."""
     rows, classes = len(content), task in (Task.BINARY, Task.MULTICLASS)
     if classes:
-        different = np.concatenate([np.unique(content[labels == one]) for one in np.unique(labels)])
+        different = distinct_in_each(content, labels)
     else:  # numbers differ without contradicting each other
         different = np.unique(mixed_in(content, np.asarray(labels, dtype=np.float64)))
     twice = rows - len(different)
@@ -238,7 +238,9 @@ def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task, *, named: 
     if not classes:
         return
     different.sort()
-    conflicting = shared(content, np.unique(different[1:][different[1:] == different[:-1]]))
+    twice_said = different[1:][different[1:] == different[:-1]]
+    del different
+    conflicting = shared(content, np.unique(twice_said))
     if conflicting:
         sentence = (
             f"{_rows(conflicting)} ({conflicting / rows:.1%}) {_has(conflicting)} the features of another row and a "
