@@ -94,7 +94,7 @@ REASONS: dict[tuple[str, str], set[str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "kind"), REASONS, ids="-".join)
+@pytest.mark.parametrize(("name", "kind"), REASONS)
 def test_the_high_tier_takes_the_good_model_and_refuses_each_other_for_what_is_wrong_with_it(
     name: str, kind: str
 ) -> None:
