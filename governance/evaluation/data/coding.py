@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.evaluation.labels import canonical_label
-from governance.evaluation.measures.rows import Coded
+from governance.evaluation.measures.rows import Coded, Codes
 from governance.evaluation.measures.sorted_rows import blocks
 
 MISSING_GROUP = "not stated"
@@ -24,7 +24,8 @@ class Coder:
     they are written (1, 1.0, true) get one name."""
 
     def __init__(self, rows: int, *, most: int) -> None:
-        self._codes = np.empty(rows, dtype=np.int32)
+        narrow = most <= np.iinfo(np.int16).max
+        self._codes: Codes = np.empty(rows, dtype=np.int16 if narrow else np.int32)
         self._places: dict[str, int] = {}
         self._filled = 0
         self._most = most

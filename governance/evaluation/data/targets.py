@@ -103,7 +103,7 @@ class Classes:
                 f"“{self._target}” is “{names[0]}” in every row, so nothing shows whether classes are told apart. "
                 "Choose data with several.",
             )
-        return coded.codes, names
+        return coded.codes.astype(np.int32, copy=False), names
 
     def _not_two(self, held: str) -> JobFailed:
         return JobFailed(

@@ -59,7 +59,7 @@ def crossed(groups: Mapping[str, Any], *, most: int = 199) -> Iterator[tuple[str
         smallest = max(MIN_ROWS, int(np.sort(counts)[-most])) if len(counts) > most else MIN_ROWS
         kept = np.flatnonzero(counts >= smallest)
         small = [SMALL] if int(counts[kept].sum()) < len(cells) else []
-        places = np.zeros(len(counts), dtype=np.int32)  # the first place is that of the small ones
+        places = np.zeros(len(counts), dtype=np.int16)  # the first place is that of the small ones
         places[kept] = np.arange(len(small), len(small) + len(kept))
         cell_names = (f"{names[at // len(others)]}{CROSS}{others[at % len(others)]}" for at in kept)
         crossing = Coded((*small, *cell_names), taken(places, cells))
@@ -69,4 +69,4 @@ def crossed(groups: Mapping[str, Any], *, most: int = 199) -> Iterator[tuple[str
 
 def _cells(codes: Codes, others: Codes, values: int) -> Codes:
     """For each row the place of its pair of values; MOST_VALUES times MOST_VALUES fit into 16 bits."""
-    return filled(len(codes), np.uint16, lambda rows: codes[rows] * values + others[rows])
+    return filled(len(codes), np.uint16, lambda rows: codes[rows].astype(np.uint16) * values + others[rows])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures.estimate import FloatArray, IntArray
-from governance.evaluation.measures.sorted_rows import MANY_ROWS, blocks, filled
+from governance.evaluation.measures.sorted_rows import MANY_ROWS, blocks, taken
 
 #: Squares and quotients of larger and smaller numbers leave what float64 can hold.
 MOST = 1e70
@@ -17,13 +17,17 @@ LEAST = 1e-70
 MOST_CLASSES = 200
 
 
+#: Positions of names, in as few bytes as they came.
+Codes = NDArray[np.integer[Any]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded:
     """A column of few different values: the names in order, each of which occurs, and for each row the place of
     its name."""
 
     names: tuple[str, ...]
-    codes: NDArray[np.int32]
+    codes: Codes
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -32,21 +36,18 @@ class Coded:
         """The rows at these places, or where a mask is true, with the names that still occur."""
         codes = self.codes[rows]
         occurring = counted(codes, len(self.names)) > 0
-        places = (np.cumsum(occurring) - 1).astype(np.int32)
+        places = (np.cumsum(occurring) - 1).astype(codes.dtype)
         kept = (name for name, occurs in zip(self.names, occurring, strict=True) if occurs)
-        return Coded(tuple(kept), filled(len(codes), np.int32, lambda block: places[codes[block]]))
+        return Coded(tuple(kept), taken(places, codes))
 
 
-def counted(codes: "Codes", names: int) -> IntArray:
+def counted(codes: Codes, names: int) -> IntArray:
     """How many rows each of the names has."""
     counts = np.zeros(names, dtype=np.int64)
     for block in blocks(len(codes)):
         counts += np.bincount(codes[block], minlength=names)
     return counts
 
-
-#: Positions of names, in as few bytes as they came.
-Codes = NDArray[np.integer[Any]]
 
 #: What says to which group, or query, each row belongs.
 Column = NDArray[Any] | Coded
