@@ -40,6 +40,8 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     if evaluation.reported_id:
         return measure_reported(context, evaluation, suite)
     started = clock.now()
+    import pyarrow as pa
+
     from governance.evaluation.probing import First, probe
     from governance.evaluation.sandbox import EvaluationFailed
     from governance.evaluation.scrutiny import scrutinise
@@ -76,6 +78,7 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
                 predicted = predictor(context, prepared, suite.task, path)
                 outcome = answers(context, evaluation, suite, data, predicted, limits)
                 context.step("Measuring", f"{data.rows:,} rows", progress=0.5)
+                pa.default_memory_pool().release_unused()  # some fifty megabytes kept for further batches
                 with context.interrupting():
                     measured, scores = measure(evaluation, suite, data, outcome)
                     context.progress(0.6, "Looking for slices, leaks and defects")

@@ -100,6 +100,7 @@ def _of_rows(
         by_key = overlap_by_key(data.keys, trained.keys)
         trained = replace(trained, keys=None)
     profile, features, compared, period = _walk(context, data, trained, asked.time_column)
+    pa.default_memory_pool().release_unused()  # some fifty megabytes kept for further batches
     found.results["data_quality"] = data_quality(
         profile,
         features=data.features,
