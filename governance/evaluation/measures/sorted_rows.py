@@ -49,7 +49,9 @@ def filled(rows: int, dtype: type[np.generic], part: Callable[[slice], NDArray[A
     return column
 
 
-def taken(column: NDArray[Any], order: IntArray, dtype: type[np.generic] | None = None) -> NDArray[Any]:
+def taken(
+    column: NDArray[Any], order: NDArray[np.integer], dtype: type[np.generic] | None = None
+) -> NDArray[Any]:
     """The column in this order."""
     return filled(len(order), dtype or column.dtype.type, lambda rows: column[order[rows]])
 
