@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, parity
 from governance.evaluation.measures import table as tables
@@ -87,7 +88,7 @@ def split(
     values: Any,
     *,
     attribute: str,
-    order: IntArray,
+    order: NDArray[np.integer],
     labels: IntArray,
     scores: FloatArray,
     whole: Whole,
