@@ -161,10 +161,19 @@ def test_groups_against_their_reference_and_the_small_ones_apart(subject: Subjec
 
 
 def test_no_sensitive_attribute_was_declared(subject: Subject) -> None:
-    evaluation = make_evaluation(subject, results=results_of(subject, fairness=[]))
-    drawn = draw(version=subject.version, evaluation=evaluation)["fairness"]
+    results = results_of(subject, fairness=[])
+    results["dataset"] = results["dataset"] | {"sensitive_attributes": []}
+    drawn = draw(version=subject.version, evaluation=make_evaluation(subject, results=results))["fairness"]
     assert drawn.absence is None  # asked, and answered
     assert fact(drawn, "Compared by").absence is Absence.NONE_DECLARED
+
+
+def test_groups_that_were_declared_and_not_compared_are_said(subject: Subject) -> None:
+    why = {"what": "Groups by sex", "why": "They change within a query."}
+    evaluation = make_evaluation(subject, results=results_of(subject, fairness=[], not_measured=[why]))
+    compared = fact(draw(version=subject.version, evaluation=evaluation)["fairness"], "Compared by")
+    assert compared.absence is Absence.NOT_MEASURED
+    assert compared.value == "No groups were compared. They change within a query."
 
 
 def test_the_evaluation_data_say_whether_they_are_independent(subject: Subject) -> None:
