@@ -430,6 +430,6 @@ def test_a_pickle_that_runs_a_command_is_taken_and_never_opened(tmp_path: Path) 
     runner.run(Evaluation.objects.get().job_id)
     failed = api.get(f"evaluations/{evaluation.json()['number']}")
     assert (failed["state"], failed["failure_code"]) == ("failed", "no_probabilities")
-    assert failed["failure"].endswith("1 names that are not on the reviewed list: posix.system.")
+    assert failed["failure"].endswith("1 name that is not on the reviewed list: posix.system.")
     assert not marker.exists(), "the sandbox lets nothing be started"
     assert leaves()[-1]["verb"] == "governance.evaluation.failed"

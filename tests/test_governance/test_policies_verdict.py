@@ -50,12 +50,12 @@ def test_the_scan(subject: Subject) -> None:
     )
     unlisted = {
         "verdict": "unlisted_names",
-        "reason": "The file uses 1 names that are not on the reviewed list: os.x.",
+        "reason": "The file uses 1 name that is not on the reviewed list: os.x.",
     }
     result = judged(subject, rule, scan=unlisted)
     assert (result.state, result.blocks) == ("not_met", True)
     assert result.message == (
-        "The scan ended as unlisted names: The file uses 1 names that are not on the reviewed list: os.x; "
+        "The scan ended as unlisted names: The file uses 1 name that is not on the reviewed list: os.x; "
         "it must be clean."
     )
     assert (

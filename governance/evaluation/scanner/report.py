@@ -110,7 +110,8 @@ def _reason(worst: FileReport, model: FileReport, names: tuple[str, ...], unlist
         lost = (
             " Those of __main__ belong to the script that wrote it and are not in the file." if script else ""
         )
-        return f"{uses} {len(unlisted)} names that are not on the reviewed list: {listed}{more}.{lost}"
+        counted = "1 name that is" if len(unlisted) == 1 else f"{len(unlisted)} names that are"
+        return f"{uses} {counted} not on the reviewed list: {listed}{more}.{lost}"
     if not names and model.container in _WITHOUT_CODE:
         return f"{model.container} holds numbers and no code."
     return f"All {len(names)} names in the file are on the reviewed list."
