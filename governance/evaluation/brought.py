@@ -31,6 +31,8 @@ class BroughtForm(EvaluationForm):
     predictions = forms.FileField(
         label="Scores",
         help_text="Parquet or CSV, at most 2 MiB; larger files by REST.",
+        # A larger body is not read at all, so this is also what one who sent it sees.
+        error_messages={"required": "Choose a file of at most 2 MiB, or send a larger one by REST."},
     )
 
 
@@ -45,8 +47,8 @@ def bring(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
         form, status = BroughtForm(request.POST, request.FILES, actor=actor, version=version), 422
         if form.is_valid():
             content = form.cleaned_data["predictions"].read()
-            incoming = receive(iter([content]), size=len(content), expected_sha256=None, limit=LIMIT)
             try:
+                incoming = receive(iter([content]), size=len(content), expected_sha256=None, limit=LIMIT)
                 with kept_or_discarded([incoming]):
                     asked = report_predictions(
                         version=version,

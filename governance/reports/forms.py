@@ -13,4 +13,6 @@ class ReportForm(PageForm):
     file = forms.FileField(
         label="Report",
         help_text="An in-toto test result, JUnit XML, or results JSON of lm-evaluation-harness, at most 2 MiB.",
+        # A larger body is not read at all, so this is also what one who sent it sees.
+        error_messages={"required": "Choose a file of at most 2 MiB."},
     )

@@ -180,7 +180,7 @@ def _junit(raw: bytes) -> Summary:
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(raw, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an encoding expat lacks
         raise _unreadable(f"Its XML cannot be read ({error}).") from None
     if not sum(summary.counts.values()):
         raise _unreadable("The report holds no test.")
@@ -204,6 +204,8 @@ def _lm_evaluation(document: Mapping[str, Any]) -> Summary:
                 continue
             error = numbers.get(f"{metric}_stderr,{kept}" if kept else f"{metric}_stderr")
             spread = Z95 * float(error) if _is_number(error) else None
+            if spread is not None and not math.isfinite(abs(float(value)) + spread):
+                raise _unreadable(f"The standard error of “{_text(metric)}” is too large to be one.")
             summary.measures.append(
                 {
                     "task": _text(task),

@@ -161,6 +161,10 @@ def _changed(change: str, frame: pd.DataFrame) -> bytes:
             return as_csv(good.assign(score="high"))
         case "no rows":
             return as_csv(good.iloc[:0])
+        case "lists as keys":
+            buffer = io.BytesIO()
+            good.assign(row_key=[[key] for key in good[KEYS]]).to_parquet(buffer, index=False)
+            return buffer.getvalue()
         case "damaged":
             return b"PAR1" + b"\x00" * 40
     return as_csv(good.assign(score=number))
@@ -179,6 +183,7 @@ def _changed(change: str, frame: pd.DataFrame) -> bytes:
         ("above one", "out_of_range", "1 of 400 rows have a score outside 0 to 1"),
         ("text", "not_numbers", "must hold numbers"),
         ("no rows", "no_rows", "no rows"),
+        ("lists as keys", "wrong_type", "row_key"),
         ("damaged", "data_unreadable", "cannot be read"),
     ],
 )
@@ -236,6 +241,11 @@ def test_it_is_brought_by_rest_and_by_the_page(world: kit.World, foreign: ModelV
     assert "the probability of the positive class" in kit.text_of(page.get(where))
     empty = page.post(where, {"dataset_version": str(world.data.pk)})
     assert empty.status_code == 422
+    for size in (2_300_000, 3_000_000):  # a little too large, and too large to be read
+        large = SimpleUploadedFile("s.csv", content + b" " * size)
+        refused = page.post(where, {"dataset_version": str(world.data.pk), "predictions": large})
+        assert refused.status_code == 422
+        assert "at most 2" in kit.text_of(refused)
     sent = page.post(
         where,
         {"dataset_version": str(world.data.pk), "predictions": SimpleUploadedFile("s.csv", content)},

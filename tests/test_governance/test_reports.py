@@ -119,6 +119,18 @@ def test_a_test_result_is_read_bare_and_in_its_envelope() -> None:
         ),
         pytest.param(b'{"results": {"a": {"acc": NaN}}}', "neither XML nor JSON", id="nan"),
         pytest.param(b'{"results": {"a": {"acc": "x"}}}', "no number", id="no-number"),
+        pytest.param(
+            b'{"results": {"a": {"acc,none": 1e308, "acc_stderr,none": 1e308}}}', "too large", id="overflow"
+        ),
+        pytest.param(b"[" * 100_000, "nested deeper", id="deep"),
+        *(
+            pytest.param(
+                f'<?xml version="1.0" encoding="{name}"?><testsuite><testcase name="a"/></testsuite>'.encode(),
+                "cannot be read",
+                id=f"encoding-{name}",
+            )
+            for name in ("utf-7", "shift_jis", "nonsense")
+        ),
         pytest.param(json.dumps(statement("a" * 64, result="GREAT")).encode(), "PASSED", id="result"),
         pytest.param(
             b'{"payloadType": "application/vnd.in-toto+json", "payload": "%"}', "Base64", id="payload"

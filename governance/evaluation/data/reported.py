@@ -14,6 +14,7 @@ from countersign.web.formats import plural, thousands
 from governance.evaluation.data.contents import EvaluationData
 from governance.evaluation.data.csv_source import CsvSource
 from governance.evaluation.data.keys import hashed, refuse_duplicates
+from governance.evaluation.data.kinds import refuse_nested
 from governance.evaluation.data.parquet_source import ParquetSource
 from governance.evaluation.data.source import Source, Tick
 from governance.evaluation.labels import canonical_label
@@ -36,6 +37,7 @@ def read_reported(
     out_of_range) with a sentence that says what to send instead. Keys may name people: they are counted, not named."""
     source: Source = ParquetSource(path) if _is_parquet(path) else CsvSource(path, tick)
     columns = _columns(source, data.row_key, task)
+    refuse_nested([data.row_key], source.schema)
     hashes = np.empty(source.rows, dtype=np.uint64)
     scores = np.empty((source.rows, len(columns)), dtype=np.float64)
     read = gaps = 0
