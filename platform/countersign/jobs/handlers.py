@@ -9,8 +9,9 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +23,11 @@ from countersign.jobs.models import Job, JobLine, JobState
 QUEUES = ("core", "evaluation")
 
 
+def storable(text: str) -> str:
+    """The text as PostgreSQL can keep it: names in foreign files may hold a NUL or half a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 class JobFailed(Exception):
     """The job cannot succeed: a stable code and a sentence for people. It is not tried again by itself."""
 
@@ -29,7 +35,8 @@ class JobFailed(Exception):
         self, code: str, message: str, *, said: str = "", circumstances: dict[str, Any] | None = None
     ) -> None:
         super().__init__(message)
-        self.code, self.message, self.said, self.circumstances = code, message, said, circumstances
+        self.code, self.message, self.said = code, storable(message), storable(said)
+        self.circumstances = circumstances
 
 
 class Retry(Exception):
@@ -103,8 +110,8 @@ class JobContext:
         soon as the library call at hand returns. Nothing but arithmetic belongs inside; steps and progress may be
         told."""
         watch = _Watch(self, threading.get_ident())
-        watch.start()
         try:
+            watch.start()
             yield
         finally:
             watch.stop()
@@ -117,7 +124,13 @@ class JobContext:
         if self._steps:
             self._steps[-1] |= {"state": "done", "ended_at": now}
         self._steps.append(
-            {"name": name, "detail": detail, "state": "running", "started_at": now, "ended_at": None}
+            {
+                "name": name,
+                "detail": storable(detail),
+                "state": "running",
+                "started_at": now,
+                "ended_at": None,
+            }
         )
         fields: dict[str, Any] = {"steps": self._steps, "message": name[:300]}
         if progress is not None:
@@ -127,6 +140,7 @@ class JobContext:
     def progress(self, share: float, message: str) -> None:
         """Set progress (0 to 1) with what is going on."""
         self.check()
+        message = storable(message)
         if self._steps:
             self._steps[-1]["detail"] = message
         self._update(progress=min(max(share, self.at_least), 1.0), message=message[:300], steps=self._steps)
@@ -134,7 +148,7 @@ class JobContext:
     def log(self, text: str) -> None:
         """Add a line people can read on the job's page."""
         with self._talking:
-            JobLine.objects.create(job=self.job, at=clock.now(), text=text[:2000])
+            JobLine.objects.create(job=self.job, at=clock.now(), text=storable(text)[:2000])
 
     @contextmanager
     def finishing(self, result: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
@@ -162,27 +176,44 @@ class JobContext:
 
 
 class _Watch(threading.Thread):
-    """Raises an exception in a thread once its job is to stop (PyThreadState_SetAsyncExc)."""
+    """Raises an exception in a thread once its job is to stop (PyThreadState_SetAsyncExc), and again every second
+    for as long as it works on: a destructor or a library may swallow one.
+
+    What was raised is never taken back: Python 3.11 then looks for it at every call for the rest of the process's
+    life, and does nothing else where a profiler or tracer listens.
+    """
 
     def __init__(self, context: JobContext, thread: int) -> None:
         super().__init__(daemon=True, name=f"watch-{context.job.id}")
         self._context, self._thread = context, ctypes.c_ulong(thread)
-        self._ended = threading.Event()
+        # Of one C call each, so that an exception in the midst leaves no lock behind, as it would in an Event.
+        self._told: SimpleQueue[None] = SimpleQueue()
+        self._ended = False
 
     def run(self) -> None:
-        while not self._ended.wait(0.2):
+        pause = 0.2
+        while not self._over(pause):
             if self._context.cancelled():
+                pause = 1.0
                 with self._context._talking:
-                    if not self._ended.is_set():
+                    if not self._ended:
                         stop = ClaimLost if self._context.is_lost else Cancelled
                         ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, ctypes.py_object(stop))
-                return
+
+    def _over(self, seconds: float) -> bool:
+        try:
+            self._told.get(timeout=seconds)
+        except Empty:
+            return self._ended
+        return True
 
     def stop(self) -> None:
-        """Raise nothing any more, not even what was about to be."""
-        self._ended.set()
-        self.join()
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, None)
+        """Raise nothing any more; what was about to be raised is over when this returns."""
+        while self.is_alive():
+            with suppress(Cancelled, ClaimLost):
+                self._ended = True
+                self._told.put(None)
+                self.join()
 
 
 HandlerFunction = Callable[[JobContext], dict[str, Any] | None]

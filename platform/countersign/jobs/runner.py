@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from psycopg.errors import DiskFull
 
@@ -29,6 +30,8 @@ from countersign.jobs.models import Job, JobState
 log = structlog.get_logger(__name__)
 
 RESEND_SECONDS = 15
+#: A lost connection, a deadlock, a restarting or full database: gone at another attempt.
+_PASSING = (OperationalError, InterfaceError)
 #: A job that waits for others looks for itself so often, in case the worker that was to wake it died.
 LOOK_SECONDS = 60
 
@@ -125,7 +128,7 @@ class Heartbeat(threading.Thread):
                         return
                     if mine.filter(cancel_requested=True).exists():
                         self._context.is_cancelled = True
-                except DatabaseError:
+                except AnyDatabaseError:
                     connection.close()  # a restarted database: the next beat connects anew
         finally:
             connection.close()
@@ -137,18 +140,33 @@ class Heartbeat(threading.Thread):
 
 
 def run(job_id: UUID) -> None:
-    """Claim and run one job to its end. Never raises: what goes wrong is written on the job."""
+    """Claim and run one job to its end. What goes wrong is written on the job; where not even that can be written,
+    the job stays ours until its lease ends, and the sweeper gives it another attempt or ends it. Raises only where
+    the job cannot be claimed: then it is sent again."""
     job = claim(job_id)
     if job is None:
         return
     structlog.contextvars.bind_contextvars(job=str(job.id), job_kind=job.kind, act=str(job.act))
+    try:
+        _run_claimed(job)
+    except _PASSING as error:
+        connection.close()
+        log.warning("job.database_lost", error=type(error.__cause__ or error).__name__)
+    except Exception:
+        log.exception("job.end_failed")
+    finally:
+        structlog.contextvars.unbind_contextvars("job", "job_kind", "act")
+
+
+def _run_claimed(job: Job) -> None:
     heartbeat: Heartbeat | None = None
     actor = Actor.system(f"job:{job.id}")
     try:
         actor = actor_of(job)
         context = JobContext(job, actor)
-        heartbeat = Heartbeat(context)
-        heartbeat.start()
+        beating = Heartbeat(context)
+        beating.start()
+        heartbeat = beating
         result = handlers.handler_of(job.kind).function(context)
         if not context.finished:
             with context.finishing(result or {}):
@@ -168,12 +186,11 @@ def run(job_id: UUID) -> None:
         _end(job, actor, JobFailed(refusal.code, refusal.message), JobState.FAILED)
     except CountersignError as error:
         _end(job, actor, JobFailed(error.code, error.message), JobState.FAILED)
-    except (OperationalError, InterfaceError) as error:
+    except _PASSING as error:
+        if not isinstance(error.__cause__, DiskFull):
+            raise
         connection.close()
-        if isinstance(error.__cause__, DiskFull):
-            _end(job, actor, _no_room("disk of the database"), JobState.FAILED)
-        else:  # the job stays ours until its lease ends; then the sweeper gives it another attempt
-            log.warning("job.database_lost", error=type(error.__cause__ or error).__name__)
+        _end(job, actor, _no_room("disk of the database"), JobState.FAILED)
     except Exception as error:
         if _is_disk_full(error):
             log.warning("job.disk_full", error=str(error))
@@ -184,11 +201,28 @@ def run(job_id: UUID) -> None:
     finally:
         if heartbeat is not None:
             heartbeat.stop()
-        structlog.contextvars.unbind_contextvars("job", "job_kind", "act")
 
 
 def _end(job: Job, actor: Actor, failure: JobFailed, state: JobState) -> None:
-    """End a job that is still ours, with what belongs to it, in one transaction."""
+    """End a job that is still ours, with what belongs to it, in one transaction.
+
+    The job ends whatever its failure hook does: a hook that cannot take this failure is given a plain one, and one
+    that cannot take that either is left out. Raises only what passes (OperationalError, InterfaceError)."""
+    plain = JobFailed("unexpected", _UNEXPECTED.format(job.id))
+    if failure.code == "cancelled":
+        plain = JobFailed("cancelled", "Cancelled.")
+    for told, hook in ((failure, True), (plain, True)):
+        try:
+            _end_once(job, actor, told, state, hook=hook)
+            return
+        except _PASSING:
+            raise
+        except Exception:
+            log.exception("job.failure_hook_failed", code=told.code)
+    _end_once(job, actor, plain, state, hook=False)
+
+
+def _end_once(job: Job, actor: Actor, failure: JobFailed, state: JobState, *, hook: bool) -> None:
     with transaction.atomic():
         mine = (
             Job.objects.select_for_update().filter(id=job.id, claim=job.claim, state=JobState.RUNNING).first()
@@ -199,7 +233,8 @@ def _end(job: Job, actor: Actor, failure: JobFailed, state: JobState) -> None:
         for step in mine.steps:
             if step["state"] == "running":
                 step |= {"state": str(state), "ended_at": now.isoformat()}
-        handlers.call_failure_hook(mine, failure, actor)
+        if hook:
+            handlers.call_failure_hook(mine, failure, actor)
         Job.objects.filter(id=job.id).update(
             state=state,
             failure_code=failure.code,
@@ -239,29 +274,16 @@ def _lay_aside(job: Job, pause: Wait) -> None:
 
 
 def sweep() -> dict[str, int]:
-    """Send again what the broker lost and take back jobs whose worker went silent. Counts by what was done."""
+    """Send again what the broker lost and take back jobs whose worker went silent. Counts by what was done. A job
+    that cannot be ended now is left to the next sweep and holds nobody up."""
     now = clock.now()
     counts = {"sent": 0, "taken_back": 0, "ended": 0}
     for job in Job.objects.filter(_silent(now), state=JobState.RUNNING)[:200]:
-        if job.cancel_requested:
-            _end(job, Actor.system(f"job:{job.id}"), JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
-            counts["ended"] += 1
-        elif job.attempts >= job.attempts_allowed:
-            message = (
-                f"Its worker was lost {job.attempts} times while it ran. It is not tried again by itself."
-            )
-            _end(job, Actor.system(f"job:{job.id}"), JobFailed("worker_lost", message), JobState.FAILED)
-            counts["ended"] += 1
-        else:
-            counts["taken_back"] += Job.objects.filter(
-                _silent(now), id=job.id, claim=job.claim, state=JobState.RUNNING
-            ).update(
-                state=JobState.QUEUED,
-                claim=None,
-                sent_at=None,
-                run_after=now,
-                message="Its worker was lost; waiting for another",
-            )
+        try:
+            counts[_recover(job, now)] += 1
+        except _PASSING as error:
+            connection.close()
+            log.warning("job.not_recovered", job=str(job.id), error=type(error.__cause__ or error).__name__)
     lost_since = now - timedelta(seconds=RESEND_SECONDS)
     due = Job.objects.filter(_due(now), state=JobState.QUEUED).order_by("run_after")
     lost = Q(sent_at__isnull=True) | Q(sent_at__lt=lost_since) | Q(sent_at__gt=now)
@@ -269,3 +291,23 @@ def sweep() -> dict[str, int]:
         actions.send(job.id, job.queue)
         counts["sent"] += 1
     return counts
+
+
+def _recover(job: Job, now: datetime) -> str:
+    """End a job whose worker went silent, or give it to another; what was done, as `sweep` counts it."""
+    actor = Actor.system(f"job:{job.id}")
+    if job.cancel_requested:
+        _end(job, actor, JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
+        return "ended"
+    if job.attempts >= job.attempts_allowed:
+        message = f"Its worker was lost {job.attempts} times while it ran. It is not tried again by itself."
+        _end(job, actor, JobFailed("worker_lost", message), JobState.FAILED)
+        return "ended"
+    Job.objects.filter(_silent(now), id=job.id, claim=job.claim, state=JobState.RUNNING).update(
+        state=JobState.QUEUED,
+        claim=None,
+        sent_at=None,
+        run_after=now,
+        message="Its worker was lost; waiting for another",
+    )
+    return "taken_back"
