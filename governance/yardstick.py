@@ -32,7 +32,6 @@ _ENDS: dict[str, Literal["low", "high", ""]] = {
     "diff_ci_low": "low",
     "diff_ci_high": "high",
 }
-_OF_NO_EVIDENCE = ("version.", "lineage.")
 #: The measures a limit may be drawn on, by what the rule reads one after the other; empty for one thing.
 _KNOWN = {
     "": METRICS | EVIDENCE,
@@ -120,13 +119,14 @@ def _limit(rule: Rule) -> Limit | None:
 
 
 def _reads_evidence(result: RequirementResult, rules: dict[str, Rule], task: Task) -> bool:
-    """Whether the requirement asks something of the evidence, and not of card, lineage, format or another task."""
+    """Whether the requirement asks something of the evidence, and not of card, lineage, format, reports or another
+    task."""
     rule = rules.get(result.rule_id)
     if rule is None:
         return result.rule_id in ("evaluation", "evaluation-age")
     if task not in rule.tasks:
         return False
-    return not rule.path.startswith(_OF_NO_EVIDENCE)
+    return rule.reads_evaluation
 
 
 def _requirement(result: RequirementResult) -> Requirement:

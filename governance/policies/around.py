@@ -8,6 +8,7 @@ from uuid import UUID
 
 from governance.comparisons.rivals import Rivals
 from governance.evaluation.models import Evaluation
+from governance.policies.reported import Reports
 from governance.profiles.models import ModelProfile
 from registry.versions.models import ModelVersion, VersionInput
 
@@ -16,12 +17,13 @@ from registry.versions.models import ModelVersion, VersionInput
 class Around:
     """`inputs` are all data the version names, with their dataset; `newest` is the newest evaluation by suite
     whatever became of it, without its documents; `has_tier`: the model has a profile; `rivals` knows whom each of
-    the versions is compared with, and reads that once a rule asks."""
+    the versions is compared with and `reports` what others reported of it; either reads that once a rule asks."""
 
     inputs: Sequence[VersionInput]
     newest: Mapping[str, Evaluation]
     has_tier: bool
     rivals: Rivals
+    reports: Reports
 
     @property
     def training(self) -> list[VersionInput]:
@@ -30,7 +32,8 @@ class Around:
 
 
 def around_of(versions: Sequence[ModelVersion]) -> dict[UUID, Around]:
-    """The surroundings of these versions by their ids, in three queries, and four more where a rule compares."""
+    """The surroundings of these versions by their ids, in three queries, four more where a rule compares and one more
+    where one asks for a report."""
     inputs: dict[UUID, list[VersionInput]] = {version.pk: [] for version in versions}
     named = VersionInput.objects.filter(version__in=versions).select_related("dataset_version__dataset")
     for one in named.order_by("pk"):
@@ -44,8 +47,10 @@ def around_of(versions: Sequence[ModelVersion]) -> dict[UUID, Around]:
             "model", flat=True
         )
     )
-    rivals = Rivals(versions)
+    rivals, reports = Rivals(versions), Reports(versions)
     return {
-        version.pk: Around(inputs[version.pk], newest[version.pk], version.model_id in with_tier, rivals)
+        version.pk: Around(
+            inputs[version.pk], newest[version.pk], version.model_id in with_tier, rivals, reports
+        )
         for version in versions
     }

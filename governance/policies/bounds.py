@@ -138,7 +138,7 @@ def contradictions(rules: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, st
 
 
 def _about(rule: Mapping[str, Any]) -> tuple[Any, ...]:
-    return rule["path"], rule.get("each"), rule.get("compare_to")
+    return rule["path"], rule.get("each"), rule.get("compare_to"), rule.get("named"), rule.get("trust")
 
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

@@ -18,9 +18,10 @@ from governance.evaluation.measures import catalogue
 from governance.evaluation.suites import SUITES
 from governance.policies.bounds import contradictions, limit_problem
 from governance.policies.clauses import CLAUSES
-from governance.policies.document import OF_GROUPS
+from governance.policies.document import OF_GROUPS, REPORTS
 from governance.policies.yaml_lines import Lines
 from governance.policies.yaml_lines import Path as YamlPath
+from governance.reports.models import Trust
 from registry.versions.flavours import Flavour
 from registry.versions.tasks import Task
 
@@ -43,14 +44,21 @@ FACTS: dict[str, frozenset[str]] = {
     "lineage.commit": frozenset({"recorded"}),
     "lineage.clean_commit": frozenset({"recorded"}),
     "lineage.data": frozenset({"recorded"}),
+    "reports.in-toto": frozenset({"in", "recorded"}),
+    "reports.junit": frozenset({"in", "recorded"}),
+    "reports.lm-evaluation-harness": frozenset({"recorded"}),
 }
 #: The words a fact may be, so that a slip of the pen is found here and not at the gate.
 WORDS: dict[str, tuple[str, ...]] = {
     "scan.verdict": ("clean", "unlisted_names"),
     "reproduction.verdict": ("identical", "equivalent", "different"),
     "source": ("computed", "reported"),
+    "reports.in-toto": ("passed", "warned", "failed"),
+    "reports.junit": ("passed", "failed"),
     "version.flavour": tuple(flavour.value for flavour in Flavour if flavour is not Flavour.UNKNOWN),
 }
+#: Reports of this kind name digests, so only they can be bound to a version's bytes.
+BINDING = "reports.in-toto"
 SIGNING_ROLE = {
     "authorship": "owner",
     "validation": "reviewer",
@@ -235,9 +243,29 @@ def _rule_problems(rule: dict[str, Any]) -> Iterator[tuple[str, str]]:
         fitting = _DIFFERENCE_BOUNDS if rule.get("compare_to") else _BOUNDS
         if "bound" in rule and rule["bound"] not in fitting:
             yield "bound", f"Here the bound is one of: {', '.join(fitting)}."
+    yield from _report_problems(path, rule)
     for clause in rule.get("serves", []):
         if clause not in CLAUSES:
             yield "serves", _unknown("The clause register has no", clause, CLAUSES)
+
+
+def _report_problems(path: str, rule: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if not path.startswith(REPORTS):
+        for key in ("trust", "named"):
+            if key in rule:
+                yield key, f"“{key}” is for rules on reports, such as {BINDING}. Leave it out."
+    elif "trust" not in rule:
+        yield (
+            "path",
+            "Say from which trust on a report counts. trust: bound, where it names the version's bytes by digest; "
+            "trust: reported, where its reporter's word is enough.",
+        )
+    elif rule["trust"] == Trust.BOUND and path != BINDING:
+        yield (
+            "trust",
+            f"Nobody could meet this: only {BINDING} names digests, so a report of this kind is never bound. Write "
+            "trust: reported.",
+        )
 
 
 def _limit_problems(path: str, op: str, limit: Any) -> Iterator[tuple[str, str]]:

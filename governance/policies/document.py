@@ -23,6 +23,10 @@ from registry.versions.tasks import task_of
 if TYPE_CHECKING:
     from registry.versions.models import ModelVersion
 
+#: How the paths of rules on reports begin; the kind of report follows.
+REPORTS = "reports."
+#: How the paths begin that read the version, its lineage or what others reported, and not its evaluation.
+_OF_NO_EVALUATION = ("version.", "lineage.", REPORTS)
 #: What entries of one form hold of every group, by `each` of a rule. A crossing is held against that selected most
 #: often (the impact ratio of intersectional categories, New York City Local Law 144).
 OF_GROUPS = {
@@ -47,7 +51,8 @@ class RequiredSignOff:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One requirement. `path` points into the evidence; `bound` names the end of the interval the rule reads;
-    `limit` is an exact decimal, a tuple of allowed words, or None for the operator `recorded`."""
+    `limit` is an exact decimal, a tuple of allowed words, or None for the operator `recorded`. Of a rule on reports
+    `trust` is the least trust that counts and `named` the report's name (empty: any)."""
 
     id: str
     title: str
@@ -64,6 +69,13 @@ class Rule:
     serves: tuple[str, ...]
     why: str
     lines: tuple[int, int]
+    trust: str = ""
+    named: str = ""
+
+    @property
+    def reads_evaluation(self) -> bool:
+        """Whether the rule asks something of an evaluation, and not of version, lineage or reports."""
+        return not self.path.startswith(_OF_NO_EVALUATION)
 
     @property
     def over(self) -> str:

@@ -117,6 +117,8 @@ def _rule(rule: dict[str, Any], lines: tuple[int, int]) -> Rule:
         serves=tuple(rule.get("serves", [])),
         why=rule["why"],
         lines=lines,
+        trust=rule.get("trust", ""),
+        named=rule.get("named", ""),
     )
 
 

@@ -17,7 +17,7 @@ from governance.evaluation.measures.catalogue import (
     Unit,
 )
 from governance.evaluation.suites import SUITES
-from governance.policies.document import PolicyDocument, RequiredSignOff, Rule
+from governance.policies.document import REPORTS, PolicyDocument, RequiredSignOff, Rule
 
 OPERATORS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 BOUNDS = {
@@ -39,6 +39,12 @@ MUST_BE = {
     "version.flavour": "The format of the model's file must be",
     "reproduction.verdict": "A second run in another process must give answers that are",
     "source": "The evidence must be",
+}
+#: What a report of a kind is called, by the path of rules on it.
+REPORT_WORDS = {
+    "reports.in-toto": "in-toto test result",
+    "reports.junit": "JUnit report",
+    "reports.lm-evaluation-harness": "result of lm-evaluation-harness",
 }
 
 
@@ -81,6 +87,8 @@ def sentence_of(rule: Rule) -> str:
 
 
 def _demand(rule: Rule) -> str:
+    if rule.path.startswith(REPORTS):
+        return _of_report(rule)
     if rule.op == "recorded":
         return f"{RECORDED[rule.path]}."
     if rule.path in MUST_BE:
@@ -101,6 +109,20 @@ def _demand(rule: Rule) -> str:
     if rule.compare_to:
         return f"The difference in {label} to the champion on the same rows{bound} {must}."
     return f"{label}{bound} {must}."
+
+
+def report_words(rule: Rule) -> str:
+    """The report a rule asks for: “JUnit report “parity””."""
+    return REPORT_WORDS[rule.path] + (f" “{rule.named}”" if rule.named else "")
+
+
+def _of_report(rule: Rule) -> str:
+    what = report_words(rule)
+    one = f"{'An' if what[0] in 'aeiou' else 'A'} {what}"
+    whose = "that names this version's bytes by digest" if rule.trust == "bound" else "on this version"
+    if rule.op == "recorded":
+        return f"{one} {whose} must be recorded."
+    return f"{one} {whose} must say {_words(rule.limit)}. Of several with one name the newest counts."
 
 
 def _of_each(rule: Rule, bound: str, must: str) -> str:

@@ -22,9 +22,10 @@ from governance.evaluation.measures.catalogue import EVIDENCE
 from governance.evaluation.models import Evaluation, EvaluationState
 from governance.evaluation.suites import SUITES
 from governance.policies.around import Around, around_of
-from governance.policies.document import PolicyDocument, Rule
+from governance.policies.document import REPORTS, PolicyDocument, Rule
 from governance.policies.measured import of_comparison, of_evidence, of_whole, why_missing
 from governance.policies.measured_each import of_each
+from governance.policies.reported import of_report, page_of
 from governance.policies.requirements import Outcome, RequirementResult, State, exact, holds, shown
 from governance.policies.sentences import (
     OPERATORS,
@@ -96,7 +97,7 @@ def _rule(
     fails = state in ("not_met", "not_measured") or (
         state == "insufficient" and rule.on_insufficient == "fail"
     )
-    of_evaluation = evaluation is not None and not rule.path.startswith(("version.", "lineage."))
+    of_evaluation = evaluation is not None and rule.reads_evaluation
     looked_at = {"path": rule.path} | outcome.looked_at
     if of_evaluation and evaluation is not None:
         looked_at["evaluation"] = evaluation.number
@@ -113,10 +114,13 @@ def _rule(
 
 
 def _where(version: ModelVersion, evaluation: Evaluation | None, looked_at: Mapping[str, Any]) -> str | None:
-    """The page of what was looked at: of the pair that was compared, of the evidence, else of the version."""
+    """The page of what was looked at: of the pair that was compared, of the report, of the evidence, else of the
+    version."""
     for role in ROLES:
         if isinstance(number := looked_at.get(role), int):
             return reverse("governance:compare", args=[version.model.name, version.number, number])
+    if isinstance(number := looked_at.get("report"), int):
+        return page_of(version, number)
     return _page(evaluation, version) if evaluation else links.version(version)
 
 
@@ -131,6 +135,8 @@ def _look(
         return _word(rule, version.flavour, f"The format is {version.flavour}")
     if rule.path.startswith("lineage."):
         return _recorded(rule, version, around)
+    if rule.path.startswith(REPORTS):
+        return of_report(rule, version, around.reports)
     if evaluation is None:
         return Outcome.missing("Not measured: this version has no successful evaluation yet.")
     results: Mapping[str, Any] = evaluation.results_document

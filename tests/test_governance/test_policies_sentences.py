@@ -141,6 +141,20 @@ RULES: list[tuple[dict[str, Any], str]] = [
         "The format of the model's file must be skops.",
     ),
     (
+        {"path": "reports.in-toto", "op": "in", "limit": ["passed", "warned"], "trust": "bound"},
+        "An in-toto test result that names this version's bytes by digest must say passed or warned. "
+        "Of several with one name the newest counts.",
+    ),
+    (
+        {"path": "reports.junit", "op": "in", "limit": ["passed"], "named": "parity", "severity": "warn"},
+        "A JUnit report “parity” on this version must say passed. Of several with one name the newest counts. "
+        "Missing it is a warning and refuses nothing.",
+    ),
+    (
+        {"path": "reports.lm-evaluation-harness", "op": "recorded"},
+        "A result of lm-evaluation-harness on this version must be recorded.",
+    ),
+    (
         {"path": "lineage.data", "op": "recorded", "on_missing": "not_applicable"},
         "The data that trained the version must be recorded as a dataset version, by digest. "
         "Where it is not measured, it does not apply.",
@@ -154,6 +168,8 @@ def rule_of(changes: dict[str, Any]) -> dict[str, Any]:
         del rule["bound"]
     if rule["op"] == "recorded":
         del rule["limit"]
+    if rule["path"].startswith("reports."):
+        rule.setdefault("trust", "reported")
     return rule
 
 
