@@ -14,7 +14,7 @@ from governance.evaluation.data.csv_source import CsvSource
 from governance.evaluation.data.keys import hashed, refuse_duplicates
 from governance.evaluation.data.kinds import refuse_nested, refuse_other_types
 from governance.evaluation.data.parquet_source import ParquetSource
-from governance.evaluation.data.source import Source, Tick
+from governance.evaluation.data.source import Source, Tick, damage_told
 from governance.evaluation.data.targets import Classes, Numbers
 from governance.evaluation.measures.rows import Coded
 from registry.versions.tasks import Task
@@ -24,6 +24,7 @@ MOST_GROUPS = 10_000
 MOST_QUERIES = 1_000_000
 
 
+@damage_told
 def open_data(
     path: Path,
     *,
@@ -103,6 +104,7 @@ def open_data(
     )
 
 
+@damage_told
 def open_features(path: Path, *, data_format: str, features: Sequence[str], tick: Tick) -> Features:
     """Open a file that `open_data` accepted, for its features alone. Raises JobFailed where it is damaged."""
     return Features(source=_source(path, data_format, tick), features=tuple(features), tick=tick)

@@ -63,6 +63,8 @@ class ParquetSource:
                         continue
                     batch, skip = batch.slice(skip), 0
                     seen += batch.num_rows
+                    # Damaged bytes pass as text or as places in it until somebody looks.
+                    batch.validate(full=True)
                     yield self._as_declared(batch, columns)
         except (pa.ArrowException, OSError) as error:
             raise unreadable("parquet", str(error)) from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from functools import wraps
+from typing import ParamSpec, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -39,6 +40,26 @@ def unreadable(data_format: str, why: str) -> JobFailed:
         "data_unreadable",
         f"The dataset's file cannot be read as {data_format}: {first.rstrip('.')}. Register it again.",
     )
+
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+def damage_told(reading: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """What Arrow raises only where a value is used, as the damage to the file it is. Raises JobFailed
+    (data_unreadable). The values stay out of the sentence: they may be about a person."""
+
+    @wraps(reading)
+    def told(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+        try:
+            return reading(*given, **named)
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            text = isinstance(error, UnicodeDecodeError) or "UTF8" in str(error)
+            why = "some of its text is not UTF-8" if text else "it is damaged"
+            raise unreadable(str(named["data_format"]), why) from error
+
+    return told
 
 
 def too_large(what: str, hint: str) -> JobFailed:
