@@ -61,13 +61,32 @@ def of_each(rule: Rule, results: Mapping[str, Any]) -> Outcome:
 
 def _of_groups(rule: Rule, results: Mapping[str, Any]) -> Outcome:
     """A measure in every group, or in every crossing of attributes: entries of one form."""
-    if rule.over == "crossings" and rule.over not in results:
-        return Outcome.missing(f"Crossings were not measured: {why_missing(rule, results)}")
+    if rule.over == "crossings" and (nothing := _nothing_crosses(rule, results)):
+        return nothing
     groups = []
     for entry in _of_attribute(rule, results.get(rule.over, [])):
         group = _Group(entry["attribute"], entry["group"], "", entry["n"], None)
         groups.append(_measured(rule, group, entry))
     return _of_many(rule, results, groups)
+
+
+def _nothing_crosses(rule: Rule, results: Mapping[str, Any]) -> Outcome | None:
+    """What follows where there are no crossings: with one attribute there can be none, with more they may be too small
+    or not measured. A rule on one crossing asks for that crossing."""
+    declared = results.get("dataset", {}).get("sensitive_attributes", [])
+    if len(declared) < 2 and not rule.within and not results.get("crossings"):
+        said = f"{_data(results)} declares {plural(len(declared), 'sensitive attribute')}, so no two of them cross."
+        return Outcome("not_applicable", said)
+    if "crossings" not in results:
+        return Outcome.missing(f"Crossings were not measured: {why_missing(rule, results)}")
+    if not results["crossings"] and not rule.within:
+        return Outcome("insufficient", "No crossing of two sensitive attributes has enough rows to be judged.")
+    return None
+
+
+def _data(results: Mapping[str, Any]) -> str:
+    data = results.get("dataset", {})
+    return f"{data.get('name', 'The data')} {data.get('number', '')}".strip()
 
 
 def _of_slices(rule: Rule, results: Mapping[str, Any]) -> Outcome:
@@ -229,11 +248,9 @@ def _of_many(rule: Rule, results: Mapping[str, Any], groups: list[_Group]) -> Ou
 
 def _nobody(rule: Rule, results: Mapping[str, Any]) -> str:
     """Why there is no group to judge."""
-    data = results.get("dataset", {})
-    name = f"{data.get('name', 'The data')} {data.get('number', '')}".strip()
+    name = _data(results)
     if rule.over == "crossings":
-        named = f"“{rule.within}” is no crossing there" if rule.within else "no two of them cross"
-        return f"Of the sensitive attributes of {name}, {named}, so none was measured."
+        return f"Of the sensitive attributes of {name}, “{rule.within}” is no crossing, so it was not measured."
     what = f"no sensitive attribute “{rule.within}”" if rule.within else "no sensitive attribute"
     return f"{name} declares {what}, so no groups were compared."
 

@@ -1,8 +1,12 @@
-"""On two real data sets the shipped policy of the high tier takes the good model and refuses each other one for what
-is wrong with it: real models, the real sandbox, the default suite."""
+"""On two real data sets the shipped policies take the good model and refuse each other one for what is wrong with it:
+real models, the real sandbox, the default suite. One evaluation a model is judged by the policies of all three tiers,
+and what they say is the table in docs/policies.md."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +18,7 @@ from governance.evaluation.actions import request_evaluation
 from governance.evaluation.models import Evaluation
 from governance.policies.actions import SHIPPED
 from governance.policies.rules import parse
-from governance.policies.verdict import RequirementResult, judge
+from governance.policies.verdict import judge
 from registry.datasets.descriptors import parse_descriptor
 from registry.runs.actions import RunDescription, Source
 from registry.versions.values import InputClaim
@@ -68,47 +72,93 @@ def evaluated(name: str, kind: str) -> Evaluation:
     return Evaluation.objects.select_related("version__model", "job").get(id=asked.id)
 
 
-def judged(evaluation: Evaluation) -> list[RequirementResult]:
-    """Every rule of the high tier for production."""
-    document = parse((SHIPPED / "high-production.yaml").read_text())
-    results = judge(version=evaluation.version, document=document, evaluation=evaluation, card=None)
-    rules = {rule.id for rule in document.rules}
-    return [result for result in results if result.rule_id in rules]
+TIERS = ("low", "medium", "high")
+KINDS = ("good", "biased", "overfitted", "leaking rows", "leaking target", "random labels")
+GUIDE = Path(__file__).parents[2] / "docs" / "policies.md"
+ROW = re.compile(r"^\| (credit default|employment) \| ([a-z ]+) \| (.*) \| (.*) \| (.*) \|$", re.MULTILINE)
 
 
-REASONS: dict[tuple[str, str], set[str]] = {
-    ("credit_default", "good"): set(),
-    ("credit_default", "biased"): {"tpr-gap-sex", "selection-ratio"},
-    ("credit_default", "overfitted"): {"overfitting"},
-    ("credit_default", "leaking rows"): {"row-overlap"},
-    ("credit_default", "leaking target"): {"target-leak"},
-    ("credit_default", "random labels"): {"auc"},
-    ("employment", "good"): set(),
-    ("employment", "biased"): {"tpr-gap-sex", "selection-ratio"},
-    ("employment", "overfitted"): {"overfitting"},
-    ("employment", "leaking rows"): {"row-overlap"},
-    # Who is told the answer selects the young as seldom as they work.
-    ("employment", "leaking target"): {"target-leak", "selection-ratio"},
-    # Few features with few values: what chance taught holds for whole groups, and is wrong of them.
-    ("employment", "random labels"): {"auc", "calibration", "group-ranking"},
-}
+def documented() -> dict[tuple[str, str], dict[str, str]]:
+    """What the guide says of each model, by tier."""
+    return {
+        (name.replace(" ", "_"), kind): dict(zip(TIERS, cells, strict=True))
+        for name, kind, *cells in ROW.findall(GUIDE.read_text(encoding="utf-8"))
+    }
 
 
-@pytest.mark.parametrize(("name", "kind"), REASONS)
-def test_the_high_tier_takes_the_good_model_and_refuses_each_other_for_what_is_wrong_with_it(
-    name: str, kind: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a model stands under one policy: the rules that refuse it, warn of it and could not judge."""
+
+    refused: list[str]
+    warned: list[str]
+    unmeasured: set[str]
+    too_small: set[str]
+
+    @property
+    def cell(self) -> str:
+        """As the guide has it."""
+        named = [", ".join(f"`{one}`" for one in rules) for rules in (self.refused, self.warned)]
+        said = named[0] if self.refused else "taken"
+        return f"{said}; warned of by {named[1]}" if self.warned else said
+
+
+def standing(evaluation: Evaluation, tier: str, environment: str = "production") -> Standing:
+    """Every rule of a shipped policy, in its order."""
+    document = parse((SHIPPED / f"{tier}-{environment}.yaml").read_text())
+    judged = judge(version=evaluation.version, document=document, evaluation=evaluation, card=None)
+    results = {one.rule_id: one for one in judged}
+    rules = [results[rule.id] for rule in document.rules]
+    return Standing(
+        refused=[one.rule_id for one in rules if one.blocks],
+        warned=[one.rule_id for one in rules if one.state == "not_met" and not one.blocks],
+        unmeasured={one.rule_id for one in rules if one.state == "not_measured"},
+        too_small={one.rule_id for one in rules if one.state == "insufficient"},
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", LINES)
+def test_each_tier_says_of_a_model_what_the_guide_says(name: str, kind: str) -> None:
     evaluation = evaluated(name, kind)
     assert (evaluation.failure, evaluation.suite) == ("", "default-binary")
-    results = judged(evaluation)
-    assert {result.rule_id for result in results if result.blocks} == REASONS[name, kind]
-    assert {result.rule_id for result in results if result.state == "not_measured"} == set()
+    found = {tier: standing(evaluation, tier) for tier in TIERS}
+    assert {tier: one.cell for tier, one in found.items()} == documented()[name, kind]
+    for tier, one in found.items():
+        assert one.unmeasured == set()
+        staging = standing(evaluation, tier, "staging")
+        assert set(staging.refused) <= set(one.refused)
+        assert staging.unmeasured == set()
+        assert tier == "low" or kind != "random labels" or "auc" in staging.refused
     if kind == "good":
         # Groups of a few dozen or a few hundred people are too small to judge, and are named.
-        too_small = {result.rule_id for result in results if result.state == "insufficient"}
-        assert too_small <= {"selection-ratio", "group-ranking"}
+        groups = {"selection-ratio", "group-ranking", "crossed-selection"}
+        assert set().union(*(one.too_small for one in found.values())) <= groups
     if kind == "leaking rows":
         leakage = evaluation.results_document["leakage"]
         by_content = leakage["method"] != "row key"
         assert by_content == (name == "credit_default")
         assert by_content or "Declare a row key" in leakage["by_content"]["inconclusive"]
+
+
+#: What is wrong with each kind, as the rule made for it, and the tiers that must refuse it for that.
+MADE_FOR = {
+    "biased": ("tpr-gap-sex", ("medium", "high")),
+    "overfitted": ("overfitting", ("medium", "high")),
+    "leaking rows": ("row-overlap", ("medium", "high")),
+    "leaking target": ("target-leak", TIERS),
+    "random labels": ("auc", TIERS),
+}
+
+
+def test_the_guide_refuses_each_wrong_model_for_what_is_wrong_with_it_and_no_good_one() -> None:
+    said = documented()
+    assert set(said) == {(name, kind) for name in LINES for kind in KINDS}
+    for (_, kind), cells in said.items():
+        if kind == "good":
+            assert set(cells.values()) == {"taken"}
+            continue
+        rule, tiers = MADE_FOR[kind]
+        assert all(f"`{rule}`" in cells[tier].partition(";")[0] for tier in tiers)
+        refused = [set(re.findall(r"`([a-z-]+)`", cells[tier].partition(";")[0])) for tier in TIERS]
+        assert refused[0] <= refused[1] <= refused[2]

@@ -16,7 +16,7 @@ from governance.policies.document import OF_GROUPS
 from governance.policies.verdict import judge
 from registry.versions.tasks import Task
 from tests.databases import ROOT
-from tests.factories.governance import AUC, Subject, estimate, policy_of
+from tests.factories.governance import AUC, Subject, estimate, policy_of, results_of
 from tests.test_governance.verdict_kit import judged, one_subject
 
 pytestmark = pytest.mark.django_db
@@ -232,10 +232,19 @@ def test_crossings_read_as_groups_do(subject: Subject) -> None:
     assert worst.message.endswith("a group needs 100 rows with 30 positives.")
     assert judged(subject, rule, crossings=[near, small]).state == "insufficient"
     assert judged(subject, rule | {"each": "crossings[attribute=age × sex]"}, crossings=[near]).state == "met"
-    none = judged(subject, rule, crossings=[])
-    assert (none.state, none.blocks) == ("not_measured", True)
-    assert none.message.endswith("no two of them cross, so none was measured.")
-    assert judged(subject, rule).message.startswith("Crossings were not measured: the evaluation's suite")
+    other = judged(subject, rule | {"each": "crossings[attribute=age × race]"}, crossings=[near])
+    assert (other.state, other.blocks) == ("not_measured", True)
+    assert other.message.endswith("“age × race” is no crossing, so it was not measured.")
+    alone = judged(subject, rule, crossings=[])
+    assert (alone.state, alone.blocks) == ("not_applicable", False)
+    assert alone.message.endswith("declares 1 sensitive attribute, so no two of them cross.")
+    two = results_of(subject)["dataset"] | {"sensitive_attributes": ["age", "sex"]}
+    few = judged(subject, rule, crossings=[], dataset=two)
+    assert (few.state, few.blocks) == ("insufficient", False)
+    assert judged(subject, rule | {"on_insufficient": "fail"}, crossings=[], dataset=two).blocks
+    lacking = judged(subject, rule, dataset=two)
+    assert (lacking.state, lacking.blocks) == ("not_measured", True)
+    assert lacking.message.startswith("Crossings were not measured: the evaluation's suite")
     undefined = entry({"roc_auc_shortfall": estimate(None, None, None)}, attribute="a × b", group="x")
     assert judged(subject, rule, crossings=[undefined]).state == "not_measured"
     ratio = VALUE | {"each": "crossings", "path": "metrics.selection_rate_ratio", "op": ">=", "limit": 0.8}

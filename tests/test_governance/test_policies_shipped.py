@@ -36,6 +36,7 @@ from tests.factories.governance import (
 
 HOLDOUT = {"credit-default": "credit_default_holdout", "employment-status": "employment_holdout"}
 CARDS = {"boosted_trees": BOOSTED_TREES_CARD, "random_forest": RANDOM_FOREST_CARD}
+PASSED_OVER = ["selection-ratio", "crossed-selection"]
 FILES = sorted(SHIPPED.glob("*.yaml"))
 
 
@@ -109,19 +110,19 @@ def noted(results: list[RequirementResult]) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "tier", "environment", "refusals", "notes"),
     [
-        # One marital status has 164 rows, too few for its interval to be judged.
-        ("boosted_trees", "high", "production", [], ["group-ranking"]),
-        ("boosted_trees", "medium", "production", [], []),
+        # One marital status has 164 rows, and young men are 453: too few to be judged.
+        ("boosted_trees", "high", "production", [], ["crossed-selection", "group-ranking"]),
+        ("boosted_trees", "medium", "production", [], ["crossed-selection"]),
         ("boosted_trees", "high", "staging", [], []),
-        ("boosted_trees_refresh", "high", "production", ["selection-ratio"], ["group-ranking"]),
-        ("boosted_trees_refresh", "medium", "production", ["selection-ratio"], []),
+        ("boosted_trees_refresh", "high", "production", PASSED_OVER, ["group-ranking"]),
+        ("boosted_trees_refresh", "medium", "production", ["selection-ratio"], ["crossed-selection"]),
         ("boosted_trees_refresh", "medium", "staging", [], ["selection-ratio"]),
-        ("single_statement_tree", "high", "production", ["auc"], ["group-ranking"]),
-        ("single_statement_tree", "medium", "production", ["auc"], []),
+        ("single_statement_tree", "high", "production", ["auc"], ["crossed-selection", "group-ranking"]),
+        ("single_statement_tree", "medium", "production", ["auc"], ["crossed-selection"]),
         ("single_statement_tree", "high", "staging", ["auc"], []),
         ("single_statement_tree", "low", "production", [], []),
-        ("random_forest", "high", "production", ["flavour"], ["group-ranking"]),
-        ("random_forest", "medium", "production", [], ["flavour-safe"]),
+        ("random_forest", "high", "production", ["flavour"], ["crossed-selection", "group-ranking"]),
+        ("random_forest", "medium", "production", [], ["flavour-safe", "crossed-selection"]),
         ("employment_status", "low", "production", [], []),
         ("employment_status", "low", "staging", [], []),
     ],
