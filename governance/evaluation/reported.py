@@ -83,7 +83,7 @@ def _scanned(context: JobContext, evaluation: Evaluation) -> tuple[ScanReport | 
     try:
         prepared = prepare(evaluation)
         with local_path(prepared.artifact.blob) as path:
-            return scan_version(evaluation.version, prepared, path), []
+            return scan_version(evaluation.version, prepared, path, context.cancelled), []
     except EvaluationFailed as failure:
         raise job_failure(context, failure) from failure
     except JobFailed as refused:

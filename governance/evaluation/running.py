@@ -54,7 +54,7 @@ def run(context: JobContext, evaluation: Evaluation, suite: Suite) -> Evidence:
     try:
         context.step("Scanning the file", artifact.path, progress=0.05)
         with local_path(artifact.blob) as path:
-            report = scan_version(evaluation.version, prepared, path)
+            report = scan_version(evaluation.version, prepared, path, context.cancelled)
             context.log(f"Scan: {report.verdict}. {report.reason}".strip())
             if report.verdict == "blocked":
                 raise JobFailed("scan_blocked", f"The scanner cannot vouch for this file: {report.reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from governance.evaluation.sandbox import ScanReport
 
 
-def scan_version(version: ModelVersion, prepared: Prepared, model: Path) -> ScanReport:
-    """Scan every file of the version, `model` being where its model's file lies. Raises EvaluationFailed where the
-    sandbox is not to be had."""
+def scan_version(
+    version: ModelVersion, prepared: Prepared, model: Path, cancelled: Callable[[], bool]
+) -> ScanReport:
+    """Scan every file of the version, `model` being where its model's file lies. Raises EvaluationFailed where
+    `cancelled`, asked a few times a second, says so, and where the sandbox is not to be had."""
     from governance.evaluation.sandbox import scan_files
 
     entry = prepared.artifact.path
@@ -32,6 +35,7 @@ def scan_version(version: ModelVersion, prepared: Prepared, model: Path) -> Scan
             flavour=prepared.flavour,
             limits=prepared.limits,
             isolation=prepared.isolation,
+            cancelled=cancelled,
         )
 
 

@@ -339,18 +339,36 @@ def in_the_background() -> Iterator[Callable[[Callable[[], None]], None]]:
         assert not thread.is_alive()
 
 
+def slowly_scanned(folder: Path) -> Path:
+    """A pickle whose instructions take the scanner half a minute."""
+    path = folder / "model.pkl"
+    path.write_bytes(b"\x80\x04" + b"N0" * 30_000_000 + b"N.")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("step", "artifact"),
+    [
+        ("Scanning the file", slowly_scanned),
+        ("Predicting in the sandbox", lambda folder: models.predicting("time.sleep(300)", folder)),
+    ],
+    ids=["scanning", "predicting"],
+)
 def test_a_running_evaluation_is_cancelled_with_its_process(
-    world: kit.World, tmp_path: Path, in_the_background: Callable[[Callable[[], None]], None]
+    step: str,
+    artifact: Callable[[Path], Path],
+    world: kit.World,
+    tmp_path: Path,
+    in_the_background: Callable[[Callable[[], None]], None],
 ) -> None:
-    version = upload(world, models.predicting("time.sleep(300)", tmp_path))
-    evaluation = ask(world, version)
+    evaluation = ask(world, upload(world, artifact(tmp_path)))
     in_the_background(lambda: runner.run(evaluation.job_id))
 
-    def predicting() -> bool:
+    def begun() -> bool:
         steps = Job.objects.get(id=evaluation.job_id).steps
-        return bool(steps) and steps[-1]["name"] == "Predicting in the sandbox"
+        return bool(steps) and steps[-1]["name"] == step
 
-    until(predicting, seconds=30, what="the model to predict")
+    until(begun, seconds=30, what="the step to begin")
     cancel_job(job=Job.objects.get(id=evaluation.job_id), actor=world.maker)
 
     def ended() -> bool:

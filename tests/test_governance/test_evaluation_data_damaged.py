@@ -110,3 +110,20 @@ def test_text_that_is_not_utf8_is_damage_wherever_it_lies(tmp_path: Path) -> Non
         path.write_bytes(whole.replace(text, b"\xff" + text[1:]))
         assert read(path) == "data_unreadable"
         path.write_bytes(whole)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_row_that_is_not_utf8_is_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"size,happened\n1,0\nJane D\xff,2,3\n")
+    with pytest.raises(JobFailed) as failed:
+        open_data(
+            path,
+            data_format="csv",
+            features=["size"],
+            target="happened",
+            positive_label="1",
+            sensitive_attributes=[],
+        )
+    assert failed.value.code == "data_unreadable"
+    assert "Jane" not in failed.value.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from governance.evaluation.data.source import PIECE_ROWS, Tick, refuse_sizes, to
 
 #: A record lies in one block: no line of a file may be longer.
 BLOCK = 8 << 20
+#: Where Arrow's messages begin to quote the file.
+_QUOTED = re.compile(r": invalid value|: Expected \d+ columns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ class CsvSource:
                     "csv",
                     f"a line after row {self.rows:,} has {actual} values where {expected} were expected",
                 ) from error
-            raise unreadable("csv", str(error).split(": invalid value")[0]) from error
+            # Arrow hands no row to `refuse` that is not UTF-8, and quotes it here.
+            raise unreadable("csv", re.split(_QUOTED, str(error), maxsplit=1)[0]) from error
 
 
 def _blocks(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

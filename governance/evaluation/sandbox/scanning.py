@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from .limits import Limits
 
 _LONGEST_NOTE = 16 << 20
 _PIECE = 1 << 20
-# A scan that ends in one of these ways says something about the host, not about the file.
-_NOT_THE_FILE = ("sandbox_unavailable", "supervisor_lost")
+# A scan that ends in one of these ways says something about the host or a person's wish, not about the file.
+_NOT_THE_FILE = ("sandbox_unavailable", "supervisor_lost", "cancelled")
 _PROGRAM = ("scanner.task",)
 _TEXTS = ("path", "container", "blocked")
 _LISTS = ("names", "versions", "remarks")
@@ -61,7 +61,14 @@ def _texts(value: Any) -> bool:
     return type(value) is list and all(type(item) is str for item in value)
 
 
-def scan(*, artifact: Path, flavour: Flavour, limits: Limits, isolation: Isolation) -> ScanReport:
+def scan(
+    *,
+    artifact: Path,
+    flavour: Flavour,
+    limits: Limits,
+    isolation: Isolation,
+    cancelled: Callable[[], bool] | None = None,
+) -> ScanReport:
     """Scan a model that is one file: see `scan_files`."""
     return scan_files(
         files={artifact.name: artifact},
@@ -69,18 +76,25 @@ def scan(*, artifact: Path, flavour: Flavour, limits: Limits, isolation: Isolati
         flavour=flavour,
         limits=limits,
         isolation=isolation,
+        cancelled=cancelled,
     )
 
 
 def scan_files(
-    *, files: Mapping[str, Path], entry: str, flavour: Flavour, limits: Limits, isolation: Isolation
+    *,
+    files: Mapping[str, Path],
+    entry: str,
+    flavour: Flavour,
+    limits: Limits,
+    isolation: Isolation,
+    cancelled: Callable[[], bool] | None = None,
 ) -> ScanReport:
     """Find the names a version's files use, containers opened, and compare them with the reviewed lists.
 
     `files` are all of them, by their path in the version; `entry` is the model, read as its `flavour` is loaded,
     the others as what they are by content. Loads nothing. A file on which the scan runs out of memory or time, or
-    crashes, is `blocked` like one that cannot be followed. Raises EvaluationFailed only when the sandbox itself is
-    not to be had.
+    crashes, is `blocked` like one that cannot be followed. `cancelled` is asked a few times a second. Raises
+    EvaluationFailed only when that says so, or when the sandbox itself is not to be had.
     """
     paths = [entry, *sorted(path for path in files if path != entry)]
     reader = _ScanReader(limits)
@@ -91,6 +105,7 @@ def scan_files(
         isolation=isolation,
         answered=reader.feed,
         features=_stream([(path, files[path]) for path in paths], flavour),
+        cancelled=cancelled,
     )
     refusal = judge_end(ended, limits)
     if refusal and refusal.code in _NOT_THE_FILE:
