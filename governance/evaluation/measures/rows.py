@@ -14,7 +14,7 @@ MOST = 1e70
 LEAST = 1e-70
 
 #: A target of more classes is a number or an identifier.
-MOST_CLASSES = 200
+MOST_CLASSES = 256
 
 
 #: Positions of names, in as few bytes as they came.
@@ -95,7 +95,7 @@ def checked_codes(labels: Any, *, classes: int) -> IntArray:
 
 def checked_probabilities(values: Any, *, rows: int, classes: int) -> FloatArray:
     """Probabilities as float64. ValueError unless each row holds at least two numbers from 0 to 1 that add up to 1,
-    to a thousandth, and there are at most as many columns as `classes`, of which there may be 200."""
+    to a thousandth, and there are at most as many columns as `classes`, of which there may be MOST_CLASSES."""
     table = np.asarray(values)
     if table.ndim != 2 or len(table) != rows:
         raise ValueError(f"probabilities must be a table of {rows:,} rows, a row for each label.")
