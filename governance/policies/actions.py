@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.db import transaction
 from django.db.models import Max
 
@@ -20,6 +18,7 @@ from governance.policies.models import Policy, PolicyRevision, RevisionState
 from governance.policies.people import signers_for
 from governance.policies.queries import may_put_in_force
 from governance.policies.rules import document_of, parse, refused_at
+from governance.policies.shipping import shipped_texts
 from governance.policies.verbs import (
     POLICY_STARTED,
     REVISION_DISCARDED,
@@ -31,7 +30,6 @@ from governance.policies.verbs import (
 from registry.names import checked_text
 
 REASON_LIMIT = 2_000
-SHIPPED = Path(__file__).parent / "shipped"
 
 
 @transaction.atomic
@@ -150,9 +148,8 @@ def ship_policies(*, actor: Actor) -> list[PolicyRevision]:
             Verdict.because("platform_only", "Shipped policies are put in force at installation only.")
         )
     shipped = []
-    for path in sorted(SHIPPED.glob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        document = parse(text)
+    for one in shipped_texts().values():
+        text, document = one.text, one.document
         environment = Environment.objects.filter(slug=document.environment).first()
         if environment is None:
             continue

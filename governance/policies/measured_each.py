@@ -80,7 +80,9 @@ def _nothing_crosses(rule: Rule, results: Mapping[str, Any]) -> Outcome | None:
     if "crossings" not in results:
         return Outcome.missing(f"Crossings were not measured: {why_missing(rule, results)}")
     if not results["crossings"] and not rule.within:
-        return Outcome("insufficient", "No crossing of two sensitive attributes has enough rows to be judged.")
+        return Outcome(
+            "insufficient", "No crossing of two sensitive attributes has enough rows to be judged."
+        )
     return None
 
 
@@ -250,7 +252,9 @@ def _nobody(rule: Rule, results: Mapping[str, Any]) -> str:
     """Why there is no group to judge."""
     name = _data(results)
     if rule.over == "crossings":
-        return f"Of the sensitive attributes of {name}, “{rule.within}” is no crossing, so it was not measured."
+        return (
+            f"Of the sensitive attributes of {name}, “{rule.within}” is no crossing, so it was not measured."
+        )
     what = f"no sensitive attribute “{rule.within}”" if rule.within else "no sensitive attribute"
     return f"{name} declares {what}, so no groups were compared."
 

@@ -12,6 +12,7 @@ from countersign.permissions import Permission
 from countersign.verdicts import Verdict
 from governance.environments.models import Environment
 from governance.policies.models import Policy, PolicyRevision, RevisionState
+from governance.policies.shipping import ShippedText, newer_shipped
 from governance.profiles.models import TIER_RANK, RiskTier
 
 _WITH = ("policy__environment", "author", "approved_by", "discarded_by")
@@ -20,11 +21,12 @@ _WITH = ("policy__environment", "author", "approved_by", "discarded_by")
 @dataclass(frozen=True, slots=True)
 class PolicyStanding:
     """A policy with the revision in force (None: none ever was) and the drafts that could still be put in
-    force, newest first."""
+    force, newest first. `newer` is what this release ships for it and nobody decided on yet."""
 
     policy: Policy
     in_force: PolicyRevision | None
     drafts: list[PolicyRevision]
+    newer: ShippedText | None
 
 
 def policy_in_force(risk_tier: str, environment: Environment) -> PolicyRevision | None:
@@ -109,4 +111,4 @@ def _standing(policy: Policy, revisions: list[PolicyRevision]) -> PolicyStanding
         for one in revisions
         if one.state == RevisionState.DRAFT and (in_force is None or one.number > in_force.number)
     ]
-    return PolicyStanding(policy, in_force, drafts)
+    return PolicyStanding(policy, in_force, drafts, newer_shipped(policy, revisions))

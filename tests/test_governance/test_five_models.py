@@ -16,8 +16,8 @@ from countersign.jobs import runner
 from demo.datasets import descriptors
 from governance.evaluation.actions import request_evaluation
 from governance.evaluation.models import Evaluation
-from governance.policies.actions import SHIPPED
 from governance.policies.rules import parse
+from governance.policies.shipping import SHIPPED
 from governance.policies.verdict import judge
 from registry.datasets.descriptors import parse_descriptor
 from registry.runs.actions import RunDescription, Source

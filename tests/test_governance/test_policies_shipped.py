@@ -17,11 +17,11 @@ from demo.training import TrainedModel, save
 from governance.cards.sections import SECTIONS, required_at
 from governance.evaluation.measures import measure_binary
 from governance.evaluation.suites import SUITES
-from governance.policies.actions import SHIPPED
 from governance.policies.clauses import CLAUSES
 from governance.policies.document import PolicyDocument
 from governance.policies.rules import parse
 from governance.policies.sentences import sentences
+from governance.policies.shipping import SHIPPED
 from governance.policies.verdict import RequirementResult, judge
 from registry.versions.tasks import Task
 from tests.factories.governance import (

@@ -10,11 +10,11 @@ import pytest
 from countersign.errors import Invalid
 from governance.cards.drawn import draw
 from governance.evaluation.models import Evaluation
-from governance.policies.actions import SHIPPED
 from governance.policies.document import PolicyDocument
 from governance.policies.requirements import RequirementResult
 from governance.policies.rules import parse
 from governance.policies.sentences import sentence_of
+from governance.policies.shipping import SHIPPED
 from governance.policies.verdict import judge
 from tests.factories import registry as make
 from tests.factories.governance import AUC, policy_text

@@ -18,8 +18,8 @@ from demo import bills as demo
 from demo.datasets import load_sample, sample_path
 from governance.evaluation.actions import request_evaluation
 from governance.evaluation.models import Evaluation
-from governance.policies.actions import SHIPPED
 from governance.policies.rules import parse
+from governance.policies.shipping import SHIPPED
 from governance.policies.verdict import judge
 from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import DatasetVersion

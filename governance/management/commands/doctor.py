@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from countersign.upkeep.doctor import examine
 from countersign.upkeep.doctor.findings import exit_status, lines
 from governance.evaluation.confinement import findings as isolation
+from governance.policies.upgrades import findings as shipped
 
 
 class Command(BaseCommand):
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = list(examine(isolation))
+        findings = list(examine(isolation, shipped))
         status = exit_status(findings)
         if options["json"]:
             self.stdout.write(

@@ -17,7 +17,7 @@ from governance.policies.forms import DiscardForm
 from governance.policies.models import Policy, PolicyRevision
 from governance.policies.people import signers_for
 from governance.policies.queries import PolicyStanding, may_put_in_force, revisions_of, standing_of
-from governance.policies.reading import changed_lines, read_policy
+from governance.policies.reading import CodeLine, ReadPolicy, changed_lines, read_policy
 from governance.policies.rules import document_of
 
 REVISIONS_SHOWN = 30
@@ -68,6 +68,7 @@ def draw_policy(
         "against": other,
         "reading": read_policy(shown, against=other) if shown else None,
         "lines": changed_lines(other.text, shown.text) if shown and other else [],
+        "newer": _newer(standing) if shown and shown == standing.in_force and other is None else None,
         "revisions": _with_the_one_before(list(revisions_of(found)[: REVISIONS_SHOWN + 1])),
         "run": run,
         "lacks": signers_for(document_of(shown)).lacks
@@ -85,6 +86,15 @@ def draw_policy(
     return render_page(
         request, "governance/policies/policy.html", context, status=refused.status if refused else 200
     )
+
+
+def _newer(standing: PolicyStanding) -> tuple[ReadPolicy, list[CodeLine | None]] | None:
+    """What this release ships and nobody decided on yet, read against what is in force, with all changed lines."""
+    if standing.newer is None or standing.in_force is None:
+        return None
+    before, text = standing.in_force, standing.newer.text
+    unsaved = PolicyRevision(policy=standing.policy, text=text, digest=standing.newer.document.digest)
+    return read_policy(unsaved, against=before), changed_lines(before.text, text)
 
 
 def revision_asked_for(found: Policy, standing: PolicyStanding, asked: str | None) -> PolicyRevision | None:
