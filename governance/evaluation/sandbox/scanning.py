@@ -17,6 +17,9 @@ from .limits import Limits
 
 _LONGEST_NOTE = 16 << 20
 _PIECE = 1 << 20
+# Of all files together. A model needs a hundred; evidence lists them all.
+_MOST_NAMES = 2000
+_LONGEST_NAME = 400
 # A scan that ends in one of these ways says something about the host or a person's wish, not about the file.
 _NOT_THE_FILE = ("sandbox_unavailable", "supervisor_lost", "cancelled")
 _PROGRAM = ("scanner.task",)
@@ -31,6 +34,7 @@ class _ScanReader(NoteReader):
         super().__init__(limits, _LONGEST_NOTE)
         self.files: list[list[FileReport]] = []
         self.versions: set[str] = set()
+        self._names: set[str] = set()
 
     def note(self, note: dict[str, Any]) -> None:
         untrusted, files = note.get("untrusted"), note.get("files")
@@ -40,21 +44,35 @@ class _ScanReader(NoteReader):
             texts = type(one) is dict and _texts([one.get(key) for key in _TEXTS])
             if not texts or not all(_texts(one.get(key)) for key in _LISTS):
                 raise not_predictions("a note of another kind")
-            self.versions.update(one["versions"])
+            self.versions.update(_shown(one["versions"]))
         skops = files[0]["container"] == "skops zip" and not self.files
         self.files.append(
             [
-                file_report(
-                    path=printable(one["path"]),
-                    container=one["container"],
-                    names=one["names"],
-                    blocked=printable(one["blocked"]),
-                    remarks=[printable(remark) for remark in one["remarks"]],
-                    untrusted=untrusted if skops and place == 0 else None,
-                )
+                self._report(one, _shown(untrusted) if skops and place == 0 else None)
                 for place, one in enumerate(files)
             ]
         )
+
+    def _report(self, one: dict[str, Any], untrusted: list[str] | None) -> FileReport:
+        names, blocked = _shown(one["names"]), printable(one["blocked"])
+        self._names.update(names, untrusted or ())
+        if len(self._names) > _MOST_NAMES:
+            blocked = blocked or f"more than {_MOST_NAMES:,} different names are used"
+            names, untrusted = names[:_MOST_NAMES], None
+        return file_report(
+            path=printable(one["path"]),
+            container=one["container"],
+            names=names,
+            blocked=blocked,
+            remarks=[printable(remark) for remark in one["remarks"]],
+            untrusted=untrusted,
+        )
+
+
+def _shown(names: list[str]) -> list[str]:
+    """Names as evidence can hold them and a page can show them. A reviewed name stays what it is, and no other
+    becomes one."""
+    return [printable(name.replace("\n", "\ufffd"))[:_LONGEST_NAME] for name in names]
 
 
 def _texts(value: Any) -> bool:

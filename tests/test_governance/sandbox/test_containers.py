@@ -1,8 +1,10 @@
 """A scan opens every container by content, whatever its name, and stops at its bounds."""
 
 import bz2
+import dataclasses
 import gzip
 import io
+import json
 import lzma
 import os
 import pickle
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+import rfc8785
 
 from governance.evaluation.sandbox import Flavour, Isolation, ScanReport, scan_files
 from governance.evaluation.scanner.archives import Budget
@@ -185,4 +188,20 @@ def test_a_version_is_judged_by_the_worst_of_its_files(isolation: Isolation, tmp
         "extra.png!data.bin": ("pickle", "unlisted_names"),
     }
     del files["extra.png"]
-    assert scanned(**files).verdict == "clean"
+    odd = '{"__loader__":"TypeNode","__module__":"a\\ud800b","__class__":"\\u0000\\u001b[31m\\n"}'
+    (tmp_path / "odd").write_bytes(zipped(**{"schema.json": odd.encode()}))
+    many = [{"__module__": "m", "__class__": f"c{number}"} for number in range(2001)]
+    (tmp_path / "too many").write_bytes(
+        zipped(**{"schema.json": json.dumps({"__loader__": "x", "y": many}).encode()})
+    )
+    report = scanned(**files, odd=tmp_path / "odd", **{"too many": tmp_path / "too many"})
+    # Evidence can hold what a file beside the model calls itself, and a page can show it.
+    rfc8785.dumps(dataclasses.asdict(report))
+    assert [(one.path, one.verdict) for one in report.files] == [
+        ("model.skops", "clean"),
+        ("notes.md", "clean"),
+        ("odd", "unlisted_names"),
+        ("too many", "blocked"),
+    ]
+    assert report.files[2].names == ("a\ufffdb.\ufffd\ufffd[31m\ufffd",)
+    assert "more than 2,000 different names" in report.reason
