@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from countersign.jobs.handlers import JobContext
 from governance.evaluation.data import EvaluationData, Sample
 from governance.evaluation.data.source import rebatched
-from governance.evaluation.honesty.hashing import Hashes, row_hashes
+from governance.evaluation.honesty.hashing import HashFile, row_hashes, shared
 from governance.evaluation.honesty.label_noise import suspected_labels
 from governance.evaluation.honesty.leakage import overlap_by_content, overlap_by_key, settled
 from governance.evaluation.honesty.power import power
@@ -55,8 +55,8 @@ def scrutinise(
     scores: NDArray[np.float64],
 ) -> Scrutiny:
     """Look at the data and at the model's scores on them, a row each as they are kept. The data are read twice more
-    and the training data once, as streams; of each at most sixteen bytes a row are held at once. Raises what `context`
-    raises where the job should stop."""
+    and the training data once, as streams; of these eight bytes a row are held at once. Raises what `context` raises
+    where the job should stop."""
     found = Scrutiny()
     leakage = _of_rows(found, context, evaluation, suite, data, measured)
     found.results["power"] = power(measured["metrics"], suite.task)
@@ -95,12 +95,16 @@ def _of_rows(
     trained, left_out = trained_on(context, evaluation.version, asked, data)
     for why in left_out:
         found.leave_out(OVERLAP, why)
-    by_key = None
-    if trained is not None and trained.keys is not None and data.keys is not None:
-        by_key = overlap_by_key(data.keys, trained.keys)
-        trained = replace(trained, keys=None)
-    profile, features, compared, period = _walk(context, data, trained, asked.time_column)
+    profile, features, found_in_training, period = _walk(context, data, trained, asked.time_column)
     pa.default_memory_pool().release_unused()  # some fifty megabytes kept for further batches
+    leakage: dict[str, Any] = {}
+    if trained is not None:
+        keys = trained.shared_keys
+        by_key = None if keys is None else overlap_by_key(keys, data.rows)
+        by_content = overlap_by_content(found_in_training, data.rows, trained.content, seed=suite.seed)
+        by_content["columns"] = list(trained.compared)
+        leakage = {**settled(by_key, by_content), "training": trained.datasets}
+        trained = replace(trained, content=np.empty(0, dtype=np.uint64))
     found.results["data_quality"] = data_quality(
         profile,
         features=data.features,
@@ -113,37 +117,29 @@ def _of_rows(
         period=period,
         training_period=trained.period if trained else None,
     )
-    if trained is None:
-        return {}
-    del features
-    by_content = overlap_by_content(compared, trained.content, seed=suite.seed)
-    by_content["columns"] = list(trained.compared)
-    return {**settled(by_key, by_content), "training": trained.datasets}
+    return leakage
 
 
 def _walk(
     context: JobContext, data: EvaluationData, trained: Trained | None, time_column: str
-) -> tuple[Profile, Hashes, Hashes, Period | None]:
-    """One walk through the rows: a profile of the features, for each row a hash of them and one of all columns that
-    are compared with the training data, and the first and the last time."""
+) -> tuple[Profile, HashFile, int, Period | None]:
+    """One walk through the rows: a profile of the features, for each row a hash of them, how many rows stand in the
+    training data by all columns that are compared, and the first and the last time."""
     others = trained.compared[len(data.features) :] if trained else ()
     times = [time_column] if time_column in data.source.schema.names else []
     columns = list(dict.fromkeys([*data.features, *others, *times]))
     profile, period = Profile(), None
-    features = np.empty(data.rows, dtype=np.uint64)
-    compared = np.empty(data.rows if trained else 0, dtype=np.uint64)
-    read = 0
+    features, found = HashFile(), 0
     for batch in rebatched(data.source.pieces(columns), BATCH_ROWS, stop=data.rows):
         context.check()
-        rows = slice(read, read + batch.num_rows)
         profile.add(batch.select(list(data.features)))
-        features[rows] = row_hashes(batch, data.features)
+        hashes = row_hashes(batch, data.features)
+        features.append(hashes)
         if trained:
-            compared[rows] = row_hashes(batch, others, features[rows])
+            found += shared(row_hashes(batch, others, hashes), trained.content)
         if times:
             period = widened(period, batch.column(time_column))
-        read += batch.num_rows
-    return profile, features, compared, period
+    return profile, features, found, period
 
 
 def _slices(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from governance.evaluation.data.keys import hashed
 from governance.evaluation.data.kinds import kind_of
 from governance.evaluation.data.parquet_source import ParquetSource
 from governance.evaluation.data.source import Source, rebatched
-from governance.evaluation.honesty.hashing import Hashes, row_hashes
+from governance.evaluation.honesty.hashing import Hashes, row_hashes, shared
 from governance.evaluation.honesty.quality import Period, Profile
 from registry.datasets.models import DatasetVersion
 from registry.versions.models import ModelVersion
@@ -30,12 +30,12 @@ BATCH_ROWS = 65_536
 @dataclass(frozen=True, slots=True)
 class Trained:
     """The training data that are kept here. `content` hashes each row over `compared`, the columns that the
-    evaluation data hold as well; `keys` its row key, None where not every dataset declares one; `words` profiles the
-    features that hold text; `datasets` names them."""
+    evaluation data hold as well, in order; `shared_keys` counts the evaluation rows whose key they hold, None where not
+    every dataset declares one; `words` profiles the features that hold text; `datasets` names them."""
 
     compared: tuple[str, ...]
     content: Hashes
-    keys: Hashes | None
+    shared_keys: int | None
     words: Profile
     period: Period | None
     datasets: list[str]
@@ -44,7 +44,7 @@ class Trained:
 def trained_on(
     context: JobContext, version: ModelVersion, evaluated: DatasetVersion, data: EvaluationData
 ) -> tuple[Trained | None, list[str]]:
-    """The training data a version names, read as a stream: eight bytes a row, or sixteen with keys, are held; and why
+    """The training data a version names, read as a stream: eight bytes a row are held; and why
     others are left out, a sentence each."""
     used = version.inputs.filter(context="training").select_related("dataset_version__dataset")
     named = [
@@ -54,25 +54,35 @@ def trained_on(
     if not named:
         return None, ["The version names no training data."]
     why = [f"{one} is kept elsewhere, so its rows cannot be compared." for one in named if one.blob is None]
-    here = [one for one in named if one.blob is not None]
-    schemas = {}
-    for one in here:
-        try:
-            with _opened(context, one) as source:
-                schemas[one] = source.schema
-        except JobFailed as damaged:
-            why.append(f"{one} cannot be read: {damaged.message}")
-    fitting = []
-    for one, schema in schemas.items():
-        absent = [name for name in data.features if not _same(name, schema, data.source.schema)]
+    with ExitStack() as files:
+        sources: dict[DatasetVersion, Source] = {}
+        for one in named:
+            try:
+                if one.blob is not None:
+                    sources[one] = files.enter_context(_opened(context, one))
+            except JobFailed as damaged:
+                why.append(f"{one} cannot be read: {damaged.message}")
+        return _of_fitting(context, evaluated, data, sources, why)
+
+
+def _of_fitting(
+    context: JobContext,
+    evaluated: DatasetVersion,
+    data: EvaluationData,
+    sources: dict[DatasetVersion, Source],
+    why: list[str],
+) -> tuple[Trained | None, list[str]]:
+    fitting = {}
+    for one, source in sources.items():
+        absent = [name for name in data.features if not _same(name, source.schema, data.source.schema)]
         if absent:
             listed = ", ".join(f"“{name}”" for name in absent[:3]) + (" …" if len(absent) > 3 else "")
             why.append(f"{one} lacks the model's features {listed}, or holds another kind of value in them.")
         else:
-            fitting.append(one)
+            fitting[one] = source
     if not fitting:
         return None, why
-    compared = _compared(evaluated, fitting, [schemas[one] for one in fitting], data)
+    compared = _compared(evaluated, list(fitting), [source.schema for source in fitting.values()], data)
     try:
         return _read(context, fitting, compared, data), why
     except JobFailed as damaged:
@@ -118,38 +128,57 @@ def _opened(context: JobContext, version: DatasetVersion) -> Iterator[Source]:
 
 
 def _read(
-    context: JobContext, versions: Sequence[DatasetVersion], compared: tuple[str, ...], data: EvaluationData
+    context: JobContext,
+    sources: dict[DatasetVersion, Source],
+    compared: tuple[str, ...],
+    data: EvaluationData,
 ) -> Trained:
+    shared_keys = _shared_keys(context, sources, data)
     text = [name for name in data.features if kind_of(data.source.schema.field(name).type) == "text"]
-    keyed = all(version.row_key for version in versions)
-    content: list[Hashes] = []
-    keys: list[Hashes] = []
+    content = np.empty(sum(source.rows for source in sources.values()), dtype=np.uint64)
+    read = 0
     words = Profile()
     periods: list[Period | None] = []
-    for version in versions:
-        aside = [name for name in (version.row_key if keyed else "", version.time_column) if name]
+    for version, source in sources.items():
         period: Period | None = None
-        with _opened(context, version) as source:
-            columns = list(dict.fromkeys([*compared, *aside]))
-            for piece in rebatched(source.pieces(columns), BATCH_ROWS, stop=source.rows):
-                context.check()
-                content.append(row_hashes(piece, compared))
-                if text:
-                    words.add(piece.select(text))
-                if keyed:
-                    keys.append(hashed(piece.column(version.row_key)))
-                if version.time_column:
-                    period = widened(period, piece.column(version.time_column))
+        columns = list(dict.fromkeys([*compared, *([version.time_column] if version.time_column else [])]))
+        for piece in rebatched(source.pieces(columns), BATCH_ROWS, stop=source.rows):
+            context.check()
+            content[read : read + piece.num_rows] = row_hashes(piece, compared)
+            read += piece.num_rows
+            if text:
+                words.add(piece.select(text))
+            if version.time_column:
+                period = widened(period, piece.column(version.time_column))
         periods.append(period)
+    content.sort()
     known = [period for period in periods if period is not None]
     return Trained(
         compared=compared,
-        content=np.concatenate(content),
-        keys=np.concatenate(keys) if keyed else None,
+        content=content,
+        shared_keys=shared_keys,
         words=words,
         period=_widest(known) if len(known) == len(periods) else None,
-        datasets=[str(version) for version in versions],
+        datasets=[str(version) for version in sources],
     )
+
+
+def _shared_keys(
+    context: JobContext, sources: dict[DatasetVersion, Source], data: EvaluationData
+) -> int | None:
+    """How many of the evaluation's rows have a key that the training data hold. Read on their own, and let go of
+    before the content is read: of many rows either is much to hold."""
+    if not data.row_key or not all(version.row_key for version in sources):
+        return None
+    keys = np.empty(sum(source.rows for source in sources.values()), dtype=np.uint64)
+    read = 0
+    for version, source in sources.items():
+        for piece in source.pieces([version.row_key]):
+            context.check()
+            keys[read : read + piece.num_rows] = hashed(piece.column(0))
+            read += piece.num_rows
+    keys.sort()
+    return sum(shared(some, keys) for some in data.keys_by_piece())
 
 
 def widened(period: Period | None, column: pa.Array) -> Period | None:

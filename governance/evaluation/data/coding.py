@@ -24,8 +24,7 @@ class Coder:
     they are written (1, 1.0, true) get one name."""
 
     def __init__(self, rows: int, *, most: int) -> None:
-        narrow = most <= np.iinfo(np.int16).max
-        self._codes: Codes = np.empty(rows, dtype=np.int16 if narrow else np.int32)
+        self._codes: Codes = np.empty(rows, dtype=np.uint8)  # grows with the number of names
         self._places: dict[str, int] = {}
         self._filled = 0
         self._most = most
@@ -51,6 +50,8 @@ class Coder:
             if len(self._places) >= self._most:
                 raise TooManyValues
             self._places[name] = len(self._places)
+            if len(self._places) - 1 > np.iinfo(self._codes.dtype).max:
+                self._codes = self._codes.astype(np.int16 if self._codes.itemsize == 1 else np.int32)
         return self._places[name]
 
     def coded(self) -> Coded:

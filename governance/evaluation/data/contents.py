@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -81,12 +80,21 @@ class EvaluationData(Features):
     row_key: str
     time_column: str
 
-    @cached_property
+    @property
     def keys(self) -> NDArray[np.uint64] | None:
-        """A 64-bit hash of each row's key; None where the dataset version declares no row key."""
+        """A 64-bit hash of each row's key, read anew; None where the dataset version declares no row key."""
         if not self.row_key:
             return None
-        return np.concatenate([hashed(piece.column(0)) for piece in self._pieces((self.row_key,))])
+        keys, read = np.empty(self.rows, dtype=np.uint64), 0
+        for some in self.keys_by_piece():
+            keys[read : read + len(some)] = some
+            read += len(some)
+        return keys
+
+    def keys_by_piece(self) -> Iterator[NDArray[np.uint64]]:
+        """The same, some rows after the others: of many rows they are more than need be held."""
+        for piece in self._pieces((self.row_key,)):
+            yield hashed(piece.column(0))
 
     def sample(self, rows: int, seed: int) -> Sample:
         """At most `rows` rows spread evenly over the file, one out of each stretch of equal length; the same ones for

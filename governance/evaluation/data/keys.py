@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from countersign.jobs.handlers import JobFailed
 from countersign.web.formats import plural
+from governance.evaluation.honesty.siphash import text_hashes
 
 
 def hashed(piece: Any) -> NDArray[np.uint64]:
@@ -19,9 +19,7 @@ def hashed(piece: Any) -> NDArray[np.uint64]:
     have the same one in one file of 370,000."""
     if pa.types.is_dictionary(piece.type):
         piece = piece.cast(piece.type.value_type)
-    text = pc.cast(piece, pa.string()).to_numpy(zero_copy_only=False)
-    numbers: NDArray[np.uint64] = pd.util.hash_array(text, categorize=False)
-    return numbers
+    return text_hashes(pc.cast(piece, pa.string()))
 
 
 def refuse_duplicates(hashes: NDArray[np.uint64], gaps: int, row_key: str) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from tempfile import TemporaryFile
+from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from governance.evaluation.honesty.siphash import text_hashes
+
 Hashes = NDArray[np.uint64]
+AnyLabel = TypeVar("AnyLabel", bound=np.generic)
 
 #: The number that stands for a missing value, and for NaN.
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
@@ -49,13 +53,50 @@ def mixed_in(hashes: Hashes, numbers: NDArray[np.float64]) -> Hashes:
 
 
 def shared(rows: Hashes, known: Hashes) -> int:
-    """How many of the rows stand among the known ones, which are in order and different."""
+    """How many of the rows stand among the known ones, which are in order."""
     found = 0
     for start in range(0, len(rows) if len(known) else 0, _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
+        some = np.sort(rows[start : start + _AT_ONCE])  # neighbours are found near each other
         places = np.minimum(np.searchsorted(known, some), len(known) - 1)
         found += int((known[places] == some).sum())
     return found
+
+
+class HashFile:
+    """Hashes in a file without a name, read back in slices: of many rows they are more than memory should hold."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115  it ends with this object
+        self._rows = 0
+
+    def append(self, hashes: Hashes) -> None:
+        """Some more."""
+        self._file.write(hashes.tobytes())
+        self._rows += len(hashes)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, rows: slice) -> Hashes:
+        start, stop, _ = rows.indices(self._rows)
+        self._file.seek(8 * start)
+        return np.frombuffer(self._file.read(8 * max(stop - start, 0)), dtype=np.uint64)
+
+
+def shares(rows: Hashes | HashFile, labels: NDArray[AnyLabel]) -> Iterator[tuple[Hashes, NDArray[AnyLabel]]]:
+    """The rows and their labels in shares of about a million, equal rows in one share: what is counted of equal rows
+    can be counted share by share."""
+    bits = max((len(rows) // _AT_ONCE).bit_length(), 0)
+    for share in range(1 << bits):
+        own_rows, own_labels = [], []
+        for start in range(0, len(rows), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            hashes = rows[some]
+            own = slice(None) if not bits else hashes >> np.uint64(64 - bits) == share
+            own_rows.append(hashes[own])
+            own_labels.append(labels[some][own])
+        if own_rows:
+            yield np.concatenate(own_rows), np.concatenate(own_labels)
 
 
 def distinct_in_each(rows: Hashes, labels: NDArray[np.integer]) -> Hashes:
@@ -88,7 +129,7 @@ def _thinned(held: Hashes, start: int, end: int) -> int:
 
 
 def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
-    """A number for each value of one column: its bits, or of a word pandas' SipHash with its fixed key."""
+    """A number for each value of one column: its bits, or of a word its SipHash."""
     array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     hashes: Hashes
     if not pa.types.is_dictionary(array.type):
@@ -99,23 +140,18 @@ def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
             return numbers
         array = pc.dictionary_encode(array)
     dictionary = array.dictionary
-    if _is_number(dictionary.type):
-        of_values = value_hashes(dictionary)
-    else:
-        of_values = pd.util.hash_array(_objects(dictionary), categorize=False).astype(np.uint64)
+    numeric = _is_number(dictionary.type)
+    of_values = value_hashes(dictionary) if numeric else text_hashes(_words(dictionary))
     codes = pc.fill_null(pc.cast(array.indices, pa.int64()), len(of_values))
     hashes = np.append(of_values, _MISSING)[codes.to_numpy(zero_copy_only=False)]
     return hashes
 
 
-def _objects(values: pa.Array) -> NDArray[np.object_]:
+def _words(values: pa.Array) -> pa.Array:
     """Words, or bytes that need not be text."""
     kind = values.type
     raw = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-    given = values if raw else pc.cast(values, pa.string())
-    objects = np.empty(len(given), dtype=object)
-    objects[:] = given.to_pylist()
-    return objects
+    return values if raw else pc.cast(values, pa.string())
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -18,42 +18,42 @@ BY_CONTENT = "equal content, less the overlap of two random halves of the traini
 EMPTY = "There are no rows."
 
 
-def overlap_by_key(evaluation: Hashes, training: Hashes) -> dict[str, Any]:
-    """The share of evaluation rows whose key stands in the training data, with Wilson's interval."""
-    rows = shared(evaluation, np.unique(training))
+def overlap_by_key(found: int, rows: int) -> dict[str, Any]:
+    """The share of the evaluation's `rows` whose key stands in the training data, which are `found`, with Wilson's
+    interval."""
     return {
-        "row_overlap": wilson(rows, len(evaluation), empty=EMPTY).as_dict(),
+        "row_overlap": wilson(found, rows, empty=EMPTY).as_dict(),
         "method": BY_KEY,
-        "shared_rows": rows,
+        "shared_rows": found,
     }
 
 
-def overlap_by_content(evaluation: Hashes, training: Hashes, *, seed: int) -> dict[str, Any]:
+def overlap_by_content(found: int, rows: int, training: Hashes, *, seed: int) -> dict[str, Any]:
     """The share of evaluation rows whose content stands in the training data too, less what chance makes equal: the
     share that one random half of the training data finds in the other.
 
     Rows of few columns with few values repeat without any leak, and then `inconclusive` says so: a leak hides in
     that. The interval is Newcombe's for the difference of two shares (1998, Statistics in Medicine 17); below 0 an
     overlap has no meaning, so value and interval end there. The halves depend on the seed and on what rows there
-    are, not on their order.
+    are, not on their order. `found` of the evaluation's `rows` stand in the training data, whose hashes are in order
+    and left in another.
     """
-    rows = shared(evaluation, np.unique(training))
-    overlap = wilson(rows, len(evaluation), empty=EMPTY)
+    overlap = wilson(found, rows, empty=EMPTY)
     repeated, tried = _by_chance(training, seed)
     baseline = wilson(repeated, tried, empty="The training data have too few rows to halve.")
-    found: dict[str, Any] = {
-        "row_overlap": _excess(rows, len(evaluation), repeated, tried).as_dict(),
+    told: dict[str, Any] = {
+        "row_overlap": _excess(found, rows, repeated, tried).as_dict(),
         "method": BY_CONTENT,
-        "shared_rows": rows,
+        "shared_rows": found,
         "overlap": overlap.as_dict(),
         "baseline": baseline.as_dict(),
     }
     if baseline.value is not None and baseline.value > MOST_BY_CHANCE:
-        found["inconclusive"] = (
+        told["inconclusive"] = (
             f"{baseline.value:.1%} of the rows of one random half of the training data stand in the other half too, so "
             "equal rows are no sign of a leak. Declare a row key for both datasets."
         )
-    return found
+    return told
 
 
 def settled(by_key: dict[str, Any] | None, by_content: dict[str, Any]) -> dict[str, Any]:
@@ -73,10 +73,12 @@ def settled(by_key: dict[str, Any] | None, by_content: dict[str, Any]) -> dict[s
 
 
 def _by_chance(training: Hashes, seed: int) -> tuple[int, int]:
-    """How many rows of one random half stand in the other, and how many rows the half has."""
-    drawn = np.random.Generator(np.random.PCG64(seed)).permutation(np.sort(training))
-    half = len(drawn) // 2
-    return shared(drawn[:half], np.unique(drawn[half:])), half
+    """How many rows of one random half stand in the other, and how many rows the half has. Drawn in place: a copy
+    would be as large as the training data's keys."""
+    np.random.Generator(np.random.PCG64(seed)).shuffle(training)
+    half = len(training) // 2
+    training[half:].sort()
+    return shared(training[:half], training[half:]), half
 
 
 def _excess(found: int, rows: int, repeated: int, tried: int) -> Estimate:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from governance.evaluation.honesty.hashing import Hashes, distinct_in_each, mixed_in, shared
+from governance.evaluation.honesty.hashing import Hashes, HashFile, distinct_in_each, mixed_in, shared, shares
 from governance.evaluation.measures.catalogue import MIN_POSITIVES, MIN_ROWS
 from governance.evaluation.measures.estimate import Estimate, plain
 from registry.versions.tasks import Task
@@ -128,7 +128,7 @@ def data_quality(
     features: Sequence[str],
     labels: NDArray[Any],
     task: Task,
-    content: Hashes,
+    content: Hashes | HashFile,
     row_key: str = "",
     groups: Iterable[Mapping[str, Any]] = (),
     training: Profile | None = None,
@@ -221,26 +221,27 @@ def _of_columns(profile: Profile, features: Sequence[str]) -> Iterable[Finding]:
             yield Finding("missing_values", severity, name, sentence, column.missing)
 
 
-def _of_repetition(content: Hashes, labels: NDArray[Any], task: Task, *, named: bool) -> Iterable[Finding]:
+def _of_repetition(
+    content: Hashes | HashFile, labels: NDArray[Any], task: Task, *, named: bool
+) -> Iterable[Finding]:
     """Rows that are said twice, and rows of equal features with different labels. With keys (`named`), which do not
     repeat, they are different things that look alike."""
     rows, classes = len(content), task in (Task.BINARY, Task.MULTICLASS)
-    if classes:
-        different = distinct_in_each(content, labels)
-    else:  # numbers differ without contradicting each other
-        different = np.unique(mixed_in(content, np.asarray(labels, dtype=np.float64)))
-    twice = rows - len(different)
+    twice = conflicting = 0
+    for own, of_own in shares(content, labels):
+        if classes:
+            different = distinct_in_each(own, of_own)
+            different.sort()
+            twice_said = different[1:][different[1:] == different[:-1]]
+            conflicting += shared(own, twice_said)
+        else:  # numbers differ without contradicting each other
+            different = np.unique(mixed_in(own, np.asarray(of_own, dtype=np.float64)))
+        twice += len(own) - len(different)
     if twice:
         severity: Severity = "warning" if twice > MANY_TWICE * rows and not named else "note"
         verb = "repeats" if twice == 1 else "repeat"
         sentence = f"{_rows(twice)} ({twice / rows:.1%}) {verb} the features and the label of another."
         yield Finding("duplicate_rows", severity, "", sentence, twice)
-    if not classes:
-        return
-    different.sort()
-    twice_said = different[1:][different[1:] == different[:-1]]
-    del different
-    conflicting = shared(content, np.unique(twice_said))
     if conflicting:
         sentence = (
             f"{_rows(conflicting)} ({conflicting / rows:.1%}) {_has(conflicting)} the features of another row and a "

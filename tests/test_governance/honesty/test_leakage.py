@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from demo.datasets import CREDIT_FEATURES, DATA, EMPLOYMENT_FEATURES
-from governance.evaluation.honesty.hashing import row_hashes, value_hashes
+from governance.evaluation.honesty.hashing import Hashes, row_hashes, shared, value_hashes
 from governance.evaluation.honesty.leakage import overlap_by_content, overlap_by_key, settled
 from governance.evaluation.honesty.target import single_feature
 from registry.versions.tasks import Task
@@ -21,13 +21,24 @@ def both(name: str) -> tuple[pa.Table, pa.Table]:
     return tuple(pq.read_table(DATA / f"{name}_{part}.parquet") for part in ("train", "holdout"))  # type: ignore[return-value]
 
 
+def by_content(ours: Hashes, theirs: Hashes) -> dict[str, Any]:
+    """What is found of the overlap of two tables whose rows have these hashes."""
+    training = np.sort(theirs)
+    return overlap_by_content(shared(ours, training), len(ours), training, seed=1)
+
+
+def by_key(ours: Hashes, theirs: Hashes) -> dict[str, Any]:
+    """The same of their keys."""
+    return overlap_by_key(shared(ours, np.sort(theirs)), len(ours))
+
+
 def leaking(name: str, share: float) -> dict[str, Any]:
     """What is found where this share of the evaluation rows is replaced by training rows."""
     training, evaluation = both(name)
     columns = [column for column in evaluation.column_names if column not in ("row_key", "year")]
     leaked = round(share * evaluation.num_rows)
     mixed = pa.concat_tables([evaluation.slice(leaked), training.slice(100, leaked)])
-    return overlap_by_content(row_hashes(mixed, columns), row_hashes(training, columns), seed=1)
+    return by_content(row_hashes(mixed, columns), row_hashes(training, columns))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05])
@@ -60,16 +71,16 @@ def test_the_halves_depend_on_the_rows_and_not_on_their_order() -> None:
     columns = list(CREDIT_FEATURES)
     ours, theirs = row_hashes(evaluation, columns), row_hashes(training, columns)
     shuffled = np.random.default_rng(2).permutation(theirs)
-    assert overlap_by_content(ours, theirs, seed=1) == overlap_by_content(ours, shuffled, seed=1)
+    assert by_content(ours, theirs) == by_content(ours, shuffled)
 
 
 def test_row_keys_count_where_both_declare_them() -> None:
     training, evaluation = both("employment")
     keys = [row_hashes(table, ["row_key"]) for table in (evaluation, training)]
-    clean = overlap_by_key(keys[0], keys[1])
+    clean = by_key(keys[0], keys[1])
     assert (clean["method"], clean["row_overlap"]["value"], clean["shared_rows"]) == ("row key", 0.0, 0)
     keys[0][:120] = keys[1][500:620]
-    leak = overlap_by_key(keys[0], keys[1])
+    leak = by_key(keys[0], keys[1])
     assert leak["row_overlap"]["value"] == pytest.approx(0.01)
     told = settled(leak, leaking("employment", 0.01))
     assert (told["method"], told["row_overlap"]) == ("row key", leak["row_overlap"])
@@ -78,7 +89,7 @@ def test_row_keys_count_where_both_declare_them() -> None:
 
 
 def test_keys_given_anew_hide_no_leak() -> None:
-    nothing = overlap_by_key(np.arange(10, dtype=np.uint64), np.arange(10, 20, dtype=np.uint64))
+    nothing = by_key(np.arange(10, dtype=np.uint64), np.arange(10, 20, dtype=np.uint64))
     told = settled(nothing, leaking("credit_default", 0.05))
     assert told["row_overlap"]["value"] == pytest.approx(0.05, abs=0.003)
     assert told["by_key"] == nothing
