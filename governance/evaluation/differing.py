@@ -82,7 +82,9 @@ def _differing(measure: Measure, value: float, low: float, high: float) -> Told:
 
 
 def _size(measure: Measure, value: Any) -> str:
-    """An amount without its sign, in the measure's unit."""
+    """An amount without its sign, in the measure's unit; of rates in points, because 6 % less may also be 6 % of it."""
+    if measure.unit is Unit.PERCENT:
+        return f"{abs(value) * 100:.1f} points"
     return written(measure, abs(value))
 
 
@@ -90,4 +92,6 @@ def signed(measure: Measure, value: Any) -> str:
     """A difference with its sign, in the measure's unit."""
     if measure.unit is Unit.TARGET:
         return formats.quantity(value, plus=True)
+    if measure.unit is Unit.PERCENT:
+        return f"{formats.difference(value * 100, 1)} points"
     return formats.difference(value)

@@ -41,7 +41,8 @@ def difference(value: float | None, low: float | None, high: float | None) -> di
         ("mean_absolute_error", (-120.4, -200, -40), None, "Better, by 120.4, at least 40.00"),
         ("mean_error", (-120.4, -200, -40), None, "Differs, by −120.4"),
         ("mean_error", (12.4, -20, 40), None, "Cannot tell, from −20.00 to +40.00"),
-        ("selection_rate", (0.1, 0.05, 0.15), None, "Differs, by +0.100"),
+        ("selection_rate", (0.1, 0.05, 0.15), None, "Differs, by +10.0 points"),
+        ("false_positive_rate", (0.062, 0.057, 0.067), None, "Worse, by 6.2 points, at least 5.7 points"),
     ],
 )
 def test_a_difference_in_words(
