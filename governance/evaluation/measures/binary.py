@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, ranking, table
+from governance.evaluation.measures.average_precision import average_precision
 from governance.evaluation.measures.costs import NO_COSTS
 from governance.evaluation.measures.costs import costs as expected_costs
 from governance.evaluation.measures.crossings import crossed
 from governance.evaluation.measures.curves import curves
+from governance.evaluation.measures.errors import mean_of_losses
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
 from governance.evaluation.measures.groups import Group, crossing_measures, fairness, group_measures, split
 from governance.evaluation.measures.lift import lift
 from governance.evaluation.measures.rows import Column, checked_labels, checked_scores, checked_settings
+from governance.evaluation.measures.separation import kolmogorov_smirnov
 from governance.evaluation.measures.shortfall import Whole
 from governance.evaluation.measures.sorted_rows import Moments, taken
 
@@ -115,17 +118,14 @@ def _metrics(
     return {
         "roc_auc": area,
         "gini": ranking.gini(area),
-        "ks": ranking.kolmogorov_smirnov(labels, scores),
-        "average_precision": ranking.average_precision(
-            labels, scores, stream(seed, "average_precision"), draws
-        ),
-        "brier": calibration.mean_loss(
+        "ks": kolmogorov_smirnov(labels, scores, stream(seed, "ks")),
+        "average_precision": average_precision(labels, scores),
+        "brier": mean_of_losses(
             Moments.of(len(labels), lambda rows: calibration.brier_losses(labels[rows], scores[rows])),
             highest=1.0,
         ),
-        "log_loss": calibration.mean_loss(
+        "log_loss": mean_of_losses(
             Moments.of(len(labels), lambda rows: calibration.log_losses(labels[rows], scores[rows])),
-            highest=np.inf,
         ),
         "calibration_error": calibration.calibration_error(
             labels, scores, stream(seed, "calibration_error"), draws

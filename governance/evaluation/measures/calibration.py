@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from governance.evaluation.measures.errors import mean, moments
+from governance.evaluation.measures.errors import mean
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
     TAILS,
@@ -49,20 +49,6 @@ def log_losses(labels: IntArray, scores: FloatArray) -> FloatArray:
         return np.where(labels[rows] == 1, -np.log(clipped), -np.log1p(-clipped))
 
     return filled(len(scores), np.float64, of)
-
-
-def mean_loss(losses: FloatArray | Moments, *, highest: float) -> Estimate:
-    """The mean with the normal interval from its standard error, cut at 0 and `highest`.
-
-    Equal losses in all rows show no spread, and then there is no interval.
-    """
-    measured = losses if isinstance(losses, Moments) else moments(losses)
-    n, value = measured.n, measured.mean
-    if measured.most - measured.least <= NO_SPREAD:
-        return Estimate(value, None, None, "no interval, the loss is the same in every row", n)
-    half = Z * (measured.variance / n) ** 0.5
-    ends = max(value - half, 0.0), min(value + half, highest)
-    return around(value, *ends, method="normal approximation", n=n)
 
 
 def mean_calibration(labels: IntArray, scores: FloatArray) -> Estimate:

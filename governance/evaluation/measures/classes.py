@@ -9,16 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import expit, logit
 
-from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, from_draws, undefined
-from governance.evaluation.measures.proportions import wilson
+from governance.evaluation.measures.estimate import (
+    NO_SPREAD,
+    Estimate,
+    FloatArray,
+    IntArray,
+    Z,
+    around,
+    few,
+    from_draws,
+    undefined,
+)
+from governance.evaluation.measures.proportions import wilson, wilson_ends
 
 METHOD = "multinomial draws"
+JOINED = "Wilson by class, joined"
+DELTA = "delta method, logit scale"
 ONE_CLASS = "Only one class is present."
 
 #: The rows of prior weight a drawn table starts with, over all its cells. Half a row in each cell, as for two
 #: classes, would outweigh the data where there are many classes.
 PRIOR_ROWS = 2.0
+
+#: Where a class has fewer rows, the intervals of averages over classes hold less often than they say.
+LEAST_OF_A_CLASS = 10
 
 #: So many cells are drawn at a time: 128 MB.
 CELLS_AT_ONCE = 2**24
@@ -105,7 +121,11 @@ def summaries(table: FloatArray, present: IntArray) -> dict[str, FloatArray]:
 def measures(
     counts: IntArray, names: list[str], rng: np.random.Generator, draws: int
 ) -> tuple[dict[str, Estimate], list[Estimate]]:
-    """The measures of the whole table, and F1 of each class, from one matrix of draws."""
+    """The measures of the whole table, and F1 of each class.
+
+    Averages of precision and recall are means of shares of different rows (`mean_of_shares`); other averages over
+    classes take the delta method (`_of_influence`); kappa, Matthews and what has no spread, a matrix of draws.
+    """
     n = int(counts.sum())
     present = np.flatnonzero(counts.sum(axis=1))
     values = summaries(counts.astype(np.float64), present)
@@ -114,15 +134,22 @@ def measures(
     for tables in draw_tables(counts, rng, draws):
         blocks.append(summaries(tables, present))
         of_classes.append(f1s(tables))
+    closed = _closed(counts, present)
     never = _never_predicted(counts, present, names)
+    least = int(counts.sum(axis=1)[present].min())
     found = {}
     for name, value in values.items():
         reason = _why_not(name, counts, never)
         if reason:
             found[name] = undefined(reason, method=METHOD, n=n)
+        elif name in closed:
+            low, high, method = closed[name]
+            method = few(method, rows=least, least=LEAST_OF_A_CLASS)
+            found[name] = around(float(value), low, high, method=method, n=n)
         else:
             drawn = np.concatenate([block[name] for block in blocks])
-            found[name] = from_draws(float(value), drawn, method=METHOD, n=n)
+            method = few(METHOD, rows=least, least=LEAST_OF_A_CLASS)
+            found[name] = from_draws(float(value), drawn, method=method, n=n)
     scores, drawn_scores = f1s(counts.astype(np.float64)), np.concatenate(of_classes)
     rows = counts.sum(axis=1) + counts.sum(axis=0) - np.diagonal(counts)
     by_class = [
@@ -132,6 +159,65 @@ def measures(
         for at in range(len(names))
     ]
     return found, by_class
+
+
+def _closed(counts: IntArray, present: IntArray) -> dict[str, tuple[float, float, str]]:
+    """The ends of each interval that needs no draws, and its method."""
+    right, actual, predicted = np.diagonal(counts)[present], counts.sum(axis=1), counts.sum(axis=0)
+    found = {"weighted_recall": (*wilson_ends(int(right.sum()), int(counts.sum())), "Wilson")}
+    recall = mean_of_shares(right, actual[present])
+    found["macro_recall"] = found["balanced_accuracy"] = (*recall, JOINED)
+    if predicted[present].all():
+        found["macro_precision"] = (*mean_of_shares(right, predicted[present]), JOINED)
+    for name, (value, influence) in _influences(counts, present).items():
+        ends = _of_influence(counts, value, influence)
+        if ends:
+            found[name] = (*ends, DELTA)
+    return found
+
+
+def mean_of_shares(right: IntArray, rows: IntArray) -> tuple[float, float]:
+    """The 95 % interval of the mean of shares of different rows, each of at least one, recovered from Wilson's interval
+    of each (MOVER for a linear function: Zou, Huang & Zhang 2009, Computational Statistics & Data Analysis 53)."""
+    ends = np.array([wilson_ends(int(one), int(many)) for one, many in zip(right, rows, strict=True)])
+    points = right / rows
+    below, above = (float(np.sum((points - side) ** 2)) ** 0.5 / len(points) for side in ends.T)
+    return float(points.mean()) - below, float(points.mean()) + above
+
+
+def _influences(counts: IntArray, present: IntArray) -> dict[str, tuple[float, FloatArray]]:
+    """Of the averages with a closed form: the value, and by how much a row in each cell moves it, over all rows (the
+    influence function, whose variance is the delta method's: Serfling 1980, chapter 6)."""
+    table = counts / counts.sum()
+    actual, predicted, diagonal = table.sum(axis=1), table.sum(axis=0), np.eye(len(table))
+    here = np.zeros(len(table))
+    here[present] = 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f1 = np.nan_to_num(f1s(table))
+        of_f1 = np.where(actual + predicted > 0, 1 / (actual + predicted), 0.0)
+        precision = np.nan_to_num(precisions(table))
+        of_precision = np.where(predicted > 0, 1 / predicted, 0.0)
+    found = {}
+    for name, weight in (("macro_f1", here / here.sum()), ("weighted_f1", actual)):
+        pull = weight * f1 * of_f1
+        moved = 2 * diagonal * (weight * of_f1) - pull[:, None] - pull
+        found[name] = (float(np.sum(weight * f1)), moved)
+    found["weighted_f1"][1][:] += f1[:, None]
+    if predicted[present].all():
+        moved = (diagonal - precision) * (actual * of_precision) + precision[:, None]
+        found["weighted_precision"] = (float(np.sum(actual * precision)), moved)
+    return found
+
+
+def _of_influence(counts: IntArray, value: float, influence: FloatArray) -> tuple[float, float] | None:
+    """The interval of the delta method on the logit scale; None where nothing moves the value."""
+    n = int(counts.sum())
+    shares = counts / n
+    variance = float(np.sum(shares * influence**2) - np.sum(shares * influence) ** 2)
+    if variance <= NO_SPREAD or not 0 < value < 1:
+        return None
+    half = Z * (variance / n) ** 0.5 / (value * (1 - value))
+    return float(expit(logit(value) - half)), float(expit(logit(value) + half))
 
 
 def _never_predicted(counts: IntArray, present: IntArray, names: list[str]) -> str:

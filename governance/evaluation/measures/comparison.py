@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, ranking, table
+from governance.evaluation.measures.average_precision import Ranking
 from governance.evaluation.measures.differences import (
     difference,
     drawn_difference,
@@ -98,7 +99,7 @@ def _average_precision(
     n = len(labels)
     if reason := why_no_order(labels, ours, theirs):
         return undefined_difference(reason, "paired bootstrap", n)
-    first, second = ranking.Ranking(labels, ours), ranking.Ranking(labels, theirs)
+    first, second = Ranking(labels, ours), Ranking(labels, theirs)
     once = np.ones(n, dtype=np.int64)
     value = first.average_precision(once) - second.average_precision(once)
     drawn = np.array(

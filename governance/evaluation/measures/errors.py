@@ -26,6 +26,7 @@ from governance.evaluation.measures.estimate import (
     FloatArray,
     Z,
     around,
+    few,
     undefined,
 )
 from governance.evaluation.measures.proportions import wilson
@@ -35,6 +36,11 @@ CONSTANT_TARGET = "The target is the same in every row, so it has no variance to
 CONSTANT_PREDICTION = "The prediction is the same in every row, so there is no order to measure."
 ONE_ROW = "There is one row only, which shows no spread."
 SAME_ERROR = "no interval, the error is the same in every row"
+SAME_LOSS = "no interval, the loss is the same in every row"
+LOG_MEAN = "Student's t, log scale"
+
+#: With fewer rows the interval of a mean of losses holds less often than it says.
+LEAST_OF_LOSSES = 200
 
 
 def student_t(rows: int) -> float:
@@ -52,36 +58,52 @@ def moments(values: FloatArray) -> Moments:
     return Moments.of(len(values), lambda rows: values[rows])
 
 
-def mean(values: FloatArray | Moments, *, value: float | None = None, lowest: float = -np.inf) -> Estimate:
-    """The mean with Student's t interval (Student 1908, Biometrika 6), cut at `lowest`.
-
-    `value` is the mean where somebody has computed it already. Equal values show no spread: no interval.
-    """
+def mean(values: FloatArray | Moments) -> Estimate:
+    """The mean with Student's t interval (Student 1908, Biometrika 6). Equal values show no spread: no interval."""
     measured = values if isinstance(values, Moments) else moments(values)
-    n, error = measured.n, measured.standard_error
-    point = measured.mean if value is None else value
+    n, error, point = measured.n, measured.standard_error, measured.mean
     if error == 0:
         return Estimate(point, None, None, SAME_ERROR, n)
     half = student_t(n) * error
-    return around(point, max(point - half, lowest), point + half, method="Student's t", n=n)
+    return around(point, point - half, point + half, method="Student's t", n=n)
+
+
+def mean_of_losses(
+    losses: FloatArray | Moments, *, value: float | None = None, highest: float = np.inf
+) -> Estimate:
+    """The mean of numbers that are never below 0, with Student's t interval of its logarithm, cut at `highest`.
+
+    Losses are skewed, a few rows weighing most; the logarithm of their mean is far less so (delta method: Serfling
+    1980, section 3.1), and its interval keeps above 0. `value` is the mean where somebody has computed it already.
+    Equal losses show no spread: no interval.
+    """
+    measured = losses if isinstance(losses, Moments) else moments(losses)
+    n, error = measured.n, measured.standard_error
+    point = measured.mean if value is None else value
+    if error == 0:
+        return Estimate(point, None, None, SAME_LOSS, n)
+    reach = float(np.exp(student_t(n) * error / measured.mean))
+    method = few(LOG_MEAN, rows=n, least=LEAST_OF_LOSSES)
+    return around(point, point / reach, min(point * reach, highest), method=method, n=n)
 
 
 def absolute(actual: FloatArray, predicted: FloatArray) -> Estimate:
-    """Mean absolute error with Student's t interval of the absolute errors."""
+    """Mean absolute error with the interval of `mean_of_losses`."""
     value = float(mean_absolute_error(actual, predicted))
-    return mean(np.abs(predicted - actual), value=value, lowest=0.0)
+    return mean_of_losses(np.abs(predicted - actual), value=value)
 
 
 def root_mean_squared(actual: FloatArray, predicted: FloatArray) -> Estimate:
-    """Root mean squared error: the roots of the mean squared error and of the ends of its t interval.
+    """Root mean squared error: the roots of the mean squared error and of its ends, of `mean_of_losses`.
 
-    A root keeps order, so it carries the interval's coverage with it.
+    A root keeps order, so it carries the interval's coverage with it. Where single errors are far larger than the
+    others, no interval of a mean of squares holds the truth as often as it says, whatever the rows.
     """
-    squared = mean((predicted - actual) ** 2, value=float(mean_squared_error(actual, predicted)), lowest=0.0)
+    squared = mean_of_losses((predicted - actual) ** 2, value=float(mean_squared_error(actual, predicted)))
     value, low, high = (
         None if end is None else end**0.5 for end in (squared.value, squared.ci_low, squared.ci_high)
     )
-    method = squared.method if low is None else "Student's t of the squared errors, root taken"
+    method = squared.method if low is None else f"{squared.method}, root taken"
     return Estimate(value, low, high, method, squared.n)
 
 
@@ -173,7 +195,7 @@ def _one_minus_ratio(actual: FloatArray, losses: FloatArray, *, value: Callable[
 
 
 def absolute_percentage(actual: FloatArray, predicted: FloatArray) -> Estimate:
-    """Mean absolute percentage error with Student's t interval, as a share (0.1 is 10 %).
+    """Mean absolute percentage error with the interval of `mean_of_losses`, as a share (0.1 is 10 %).
 
     Undefined where an actual value is 0: scikit-learn divides by the smallest float there, which gives a
     number of sixteen digits that means nothing.
@@ -182,9 +204,9 @@ def absolute_percentage(actual: FloatArray, predicted: FloatArray) -> Estimate:
     if zeros:
         rows = "one row has" if zeros == 1 else f"{zeros:,} rows have"
         reason = f"A percentage of 0 has no meaning, and {rows} a target of 0."
-        return undefined(reason, method="Student's t", n=len(actual))
+        return undefined(reason, method=LOG_MEAN, n=len(actual))
     value = float(mean_absolute_percentage_error(actual, predicted))
-    return mean(np.abs((predicted - actual) / actual), value=value, lowest=0.0)
+    return mean_of_losses(np.abs((predicted - actual) / actual), value=value)
 
 
 def spearman(actual: FloatArray, predicted: FloatArray) -> Estimate:

@@ -16,7 +16,7 @@ from governance.evaluation.measures.differences import (
     share_difference,
     undefined_difference,
 )
-from governance.evaluation.measures.estimate import FloatArray, IntArray
+from governance.evaluation.measures.estimate import FloatArray, IntArray, few
 from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.holm import holm
 from governance.evaluation.measures.rows import checked_group
@@ -81,7 +81,9 @@ def class_groups(
 
 def area_difference(labels: IntArray, ours: FloatArray, theirs: FloatArray) -> dict[str, Any]:
     """The difference in ROC AUC by paired DeLong (`auc_difference`); undefined where either has no order."""
-    method, n = "paired DeLong", len(labels)
+    positives = int(labels.sum())
+    n = len(labels)
+    method = few(ranking.PAIRED, rows=min(positives, n - positives), least=ranking.LEAST_OF_DIFFERENCE)
     if reason := why_no_order(labels, ours, theirs):
         return undefined_difference(reason, method, n)
     return difference(*ranking.auc_difference(labels, ours, theirs), method, n)

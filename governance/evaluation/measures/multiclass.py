@@ -12,12 +12,12 @@ from scipy.special import expit, logit
 from governance.evaluation.measures import calibration, classes, ranking
 from governance.evaluation.measures.crossings import crossed, judged
 from governance.evaluation.measures.curves import calibration_points
+from governance.evaluation.measures.errors import mean_of_losses
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
     Estimate,
     FloatArray,
     IntArray,
-    Z,
     around,
     plain,
     stream,
@@ -138,10 +138,8 @@ def _metrics(
         **of_table,
         "macro_roc_auc": macro_auc,
         "top_3_accuracy": top_accuracy(labels, given, of_truth),
-        "log_loss": calibration.mean_loss(
-            calibration.log_losses(np.ones(n, dtype=np.int64), of_truth), highest=np.inf
-        ),
-        "brier": calibration.mean_loss(brier_losses(labels, given, of_truth), highest=1.0),
+        "log_loss": mean_of_losses(calibration.log_losses(np.ones(n, dtype=np.int64), of_truth)),
+        "brier": mean_of_losses(brier_losses(labels, given, of_truth), highest=1.0),
         "calibration_error": calibration.calibration_error(
             right, confidence, stream(seed, "calibration_error"), draws
         ),
@@ -189,18 +187,18 @@ def one_vs_rest(labels: IntArray, given: FloatArray, names: list[str]) -> tuple[
     Of a class DeLong's. The areas rest on the same rows, so the variance of their mean is that of the mean of their
     influence functions (Hanley & Hajian-Tilaki 1997, Academic Radiology 4: DeLong's placements are the influence of
     each row; a mean of statistics has the mean of their influences, Serfling 1980, chapter 6). The interval is taken
-    on the logit scale as that of one area. Undefined where the area of a class with rows is.
+    on the logit scale with Student's t, as that of one area. Undefined where the area of a class with rows is.
     """
     n, known = given.shape
-    method = "DeLong of the mean, logit scale"
+    method = "DeLong of the mean, logit scale, Student's t"
     areas, moved, missing = [], np.zeros(n), ""
     values: list[Estimate] = []
     for at, name in enumerate(names):
         own = (labels == at).astype(np.int64)
         if at >= known:
-            area = undefined("The model does not know this class.", method="DeLong, logit scale", n=n)
+            area = undefined("The model does not know this class.", method=ranking.DELONG, n=n)
         elif not own.any():
-            area = undefined("No row of the data is of this class.", method="DeLong, logit scale", n=n)
+            area = undefined("No row of the data is of this class.", method=ranking.DELONG, n=n)
         else:
             area = ranking.roc_auc(own, given[:, at])
         areas.append(area)
@@ -214,13 +212,15 @@ def one_vs_rest(labels: IntArray, given: FloatArray, names: list[str]) -> tuple[
     if missing:
         return undefined(missing, method=method, n=n), areas
     value = sum(area.value or 0.0 for area in values) / len(values)
-    spread = float(np.sum(moved**2)) ** 0.5 / len(values)
+    parts = np.bincount(labels, weights=(moved / len(values)) ** 2, minlength=len(names))
+    rows = np.bincount(labels, minlength=len(names))
+    spread, quantile = ranking.of_samples([float(part) for part in parts], [int(n) for n in rows])
     if spread <= NO_SPREAD or not 0 < value < 1:
         low, high = (
             sum(getattr(area, end) for area in values) / len(values) for end in ("ci_low", "ci_high")
         )
         return around(value, low, high, method="mean of the classes' intervals", n=n), areas
-    half = Z * spread / (value * (1 - value))
+    half = quantile * spread / (value * (1 - value))
     low, high = (float(expit(logit(value) + end)) for end in (-half, half))
     return around(value, low, high, method=method, n=n), areas
 

@@ -47,16 +47,24 @@ def standard_error(estimate: Estimate) -> float:
     return (estimate.ci_high - estimate.ci_low) / (2 * Z)
 
 
-def widest(points: FloatArray, own: FloatArray, rng: np.random.Generator, draws: int, *, n: int) -> Estimate:
+def widest(
+    points: FloatArray,
+    own: FloatArray,
+    rng: np.random.Generator,
+    draws: int,
+    *,
+    n: int,
+    highest: float = np.inf,
+) -> Estimate:
     """The largest distance between any two of the values, whose standard errors are `own`.
 
     A largest distance is never below 0 and chance lifts it, so the value is taken plus and minus the 95 %
     quantile of how far normal draws move two of them apart: it holds for any number of groups (the reasoning of
-    Tukey's range, 1949), as `groups.spread` does for rates.
+    Tukey's range, 1949), as `groups.spread` does for rates. No distance is above `highest`.
     """
     moves = rng.normal(size=(draws, len(points))) * own
     value, reach = float(np.ptp(points)), float(np.quantile(np.ptp(moves, axis=1), 0.95))
-    return around(value, max(value - reach, 0.0), value + reach, method=RANGE, n=n)
+    return around(value, max(value - reach, 0.0), min(value + reach, highest), method=RANGE, n=n)
 
 
 def gap(name: str, groups: list[Group], rng: np.random.Generator, draws: int) -> Estimate:

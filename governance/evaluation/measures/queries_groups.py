@@ -18,12 +18,13 @@ from governance.evaluation.measures.estimate import (
     undefined,
 )
 from governance.evaluation.measures.groups import MAX_GROUPS
+from governance.evaluation.measures.parity import RANGE, widest
 from governance.evaluation.measures.queries import averages
 from governance.evaluation.measures.rows import checked_group
 
 MEASURE = "ndcg_at_10"
 SHOWN = (MEASURE, "mean_reciprocal_rank", "mean_average_precision")
-RATIO, RANGE = "delta method, log ratio", "normal draws, range"
+RATIO = "delta method, log ratio"
 FEW = f"Fewer than two groups have {MIN_ROWS} queries, so there is nothing to compare."
 NO_REST = "There are no other queries to compare with."
 
@@ -75,7 +76,7 @@ def by_group(
             unmeasured.append({"what": f"Groups by {attribute}", "why": why})
             continue
         members = _members(names, of_queries, values)
-        entries += _measures(attribute, members, seed, draws)
+        entries += _measures(attribute, members)
         fairness.append(_fairness(attribute, members, seed, draws))
     return entries, fairness, unmeasured
 
@@ -91,7 +92,7 @@ def _members(names: list[str], of_queries: IntArray, values: Mapping[str, FloatA
     return found
 
 
-def _measures(attribute: str, members: list[Group], seed: int, draws: int) -> list[dict[str, Any]]:
+def _measures(attribute: str, members: list[Group]) -> list[dict[str, Any]]:
     """One entry a group: worst first by the lower end of its NDCG@10, those with too few queries last."""
     entries = [
         {
@@ -99,12 +100,7 @@ def _measures(attribute: str, members: list[Group], seed: int, draws: int) -> li
             "group": group.name,
             "n": group.n,
             "sufficient": group.sufficient,
-            "metrics": {
-                name: averages({name: column}, stream(seed, "group", attribute, group.name, name), draws)[
-                    name
-                ].as_dict()
-                for name, column in group.values.items()
-            },
+            "metrics": {name: estimate.as_dict() for name, estimate in averages(group.values).items()},
         }
         for group in members
     ]
@@ -161,13 +157,10 @@ def _error(values: FloatArray) -> float:
 
 
 def _gap(members: list[Group], attribute: str, seed: int, draws: int) -> Estimate:
-    """The largest distance between any two groups; the interval as in `groups.spread`, for the same reason, with
-    normal draws of each group's mean."""
+    """The largest distance between any two groups."""
     n = sum(group.n for group in members)
     if len(members) < 2:
         return undefined(FEW, method=RANGE, n=n)
     points = np.array([group.own.mean() for group in members])
     errors = np.array([_error(group.own) for group in members])
-    moves = stream(seed, "gap", attribute).normal(size=(draws, len(members))) * errors
-    value, reach = float(np.ptp(points)), float(np.quantile(np.ptp(moves, axis=1), 0.95))
-    return around(value, max(value - reach, 0.0), min(value + reach, 1.0), method=RANGE, n=n)
+    return widest(points, errors, stream(seed, "gap", attribute), draws, n=n, highest=1.0)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from governance.evaluation.measures import queries as of_queries
 from governance.evaluation.measures.crossings import SMALL, crossed
-from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
+from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain
 from governance.evaluation.measures.queries_groups import by_group
 from governance.evaluation.measures.rows import Column, checked_numbers, checked_queries, checked_seed
 from registry.versions.tasks import Task
@@ -53,7 +53,7 @@ def measure_ranking(
     order = np.lexsort((*values.values(), lengths))
     lengths = lengths[order]
     measured = {name: column[order] for name, column in values.items()}
-    metrics = of_queries.averages(measured, stream(seed, "queries"), draws)
+    metrics = of_queries.averages(measured)
     empty = int(np.isnan(measured[HEADLINE]).sum())
     group_entries, fairness, unmeasured = by_group(groups, codes, values, seed=seed, draws=draws)
     crossings, _, _ = by_group(dict(crossed(groups)), codes, values, seed=seed, draws=draws)
@@ -71,7 +71,7 @@ def measure_ranking(
         "curves": {
             "histogram": _histogram(measured[HEADLINE]),
             "quantiles": _quantiles(measured[HEADLINE]),
-            "by_size": _by_size(measured[HEADLINE], lengths, seed, draws),
+            "by_size": _by_size(measured[HEADLINE], lengths),
         },
         "groups": group_entries,
         "crossings": [entry for entry in crossings if entry["sufficient"] and entry["group"] != SMALL],
@@ -105,7 +105,7 @@ def _quantiles(values: FloatArray) -> list[list[float]]:
     return [[share, float(np.quantile(known, share))] for share in BANDS]
 
 
-def _by_size(values: FloatArray, lengths: IntArray, seed: int, draws: int) -> list[dict[str, Any]]:
+def _by_size(values: FloatArray, lengths: IntArray) -> list[dict[str, Any]]:
     """NDCG@10 in at most five groups of queries of similar length, shortest first; queries of one length stay
     together."""
     known = ~np.isnan(values)
@@ -117,8 +117,7 @@ def _by_size(values: FloatArray, lengths: IntArray, seed: int, draws: int) -> li
     found = []
     for size in np.unique(sizes):
         inside = sizes == size
-        rng = stream(seed, "size", str(size))
-        estimate: Estimate = of_queries.averages({HEADLINE: values[inside]}, rng, draws)[HEADLINE]
+        estimate: Estimate = of_queries.averages({HEADLINE: values[inside]})[HEADLINE]
         rows = lengths[inside]
         found.append({"fewest": rows.min(), "most": rows.max(), HEADLINE: estimate.as_dict()})
     return found

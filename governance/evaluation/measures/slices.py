@@ -191,7 +191,7 @@ def binary_slices(
                     "roc_auc": area,
                     "roc_auc_shortfall": whole.shortfall(inside, area),
                     "accuracy": _accuracy(right[inside]),
-                    "brier": calibration.mean_loss(losses[inside], highest=1.0),
+                    "brier": errors.mean_of_losses(losses[inside], highest=1.0),
                     "mean_calibration": calibration.mean_calibration(own_truth, own_given),
                 }
             ),

@@ -60,9 +60,9 @@ class RocAuc:
         # Where only `after` is the same in every row, its area is that of luck, and the drop is known.
         reason = ranking.no_order(self._labels, before)
         if reason:
-            return undefined(reason, method="paired DeLong", n=n)
+            return undefined(reason, method=ranking.PAIRED, n=n)
         value, low, high, _ = ranking.auc_difference(self._labels, before, after)
-        return Estimate(value, low, high, "paired DeLong", n)
+        return Estimate(value, low, high, ranking.PAIRED, n)
 
 
 class Accuracy:
@@ -147,18 +147,16 @@ class Ndcg:
 
     metric = "ndcg_at_10"
 
-    def __init__(self, relevance: FloatArray, codes: IntArray, seed: int) -> None:
+    def __init__(self, relevance: FloatArray, codes: IntArray) -> None:
         self._relevance = np.asarray(relevance, dtype=np.float64)
         self._codes = np.asarray(codes)
-        self._seed = seed
 
     def _by_query(self, scores: FloatArray) -> FloatArray:
         return queries.by_query(self._relevance, scores[:, 0], self._codes)[self.metric]
 
     def value(self, scores: FloatArray) -> Estimate:
-        """The mean over queries with a relevant row, resampled over queries."""
-        rng = stream(self._seed, "probes", self.metric)
-        return queries.averages({self.metric: self._by_query(scores)}, rng, DRAWS)[self.metric]
+        """The mean over queries with a relevant row, with the interval of `queries.averages`."""
+        return queries.averages({self.metric: self._by_query(scores)})[self.metric]
 
     def drops(self, before: FloatArray, after: Sequence[FloatArray]) -> list[Estimate]:
         """The mean paired difference over queries with its normal interval."""
@@ -187,4 +185,4 @@ def headline(
         return RSquared(np.asarray(labels, dtype=np.float64), seed)
     if queries is None:
         raise ValueError("a ranking is measured by query")
-    return Ndcg(np.asarray(labels, dtype=np.float64), queries, seed)
+    return Ndcg(np.asarray(labels, dtype=np.float64), queries)

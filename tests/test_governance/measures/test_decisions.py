@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from governance.evaluation.measures import measure_binary, ranking
+from governance.evaluation.measures import measure_binary, sorted_rows
+from governance.evaluation.measures.average_precision import average_precision
 from governance.evaluation.measures.costs import costs
 from governance.evaluation.measures.curves import curves
 from governance.evaluation.measures.lift import lift
+from governance.evaluation.measures.separation import kolmogorov_smirnov
 from governance.evaluation.measures.sorted_rows import MANY_ROWS
 from tests.test_governance.measures.samples import Array, binormal, breast_cancer
 
@@ -86,22 +88,20 @@ def test_one_class_has_no_lift() -> None:
     assert "Only one class" in found["top_decile"]["undefined"]
 
 
-def test_bins_of_score_give_the_interval_of_rows() -> None:
-    """At the boundary between the two ways both are drawn. 300 draws know an end of the interval to about 11 % of a
-    standard error each (1.25 of what the mean is known to, at the 2.5 % quantile three times that): a fifth of the
-    width is three such errors of their difference."""
+def test_bins_of_score_give_the_interval_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, scores = binormal(np.random.default_rng(8), MANY_ROWS, prevalence=0.1, shift=1.0)
     order = np.lexsort((labels, scores))
     labels, scores = labels[order], scores[order]
-    rows = ranking.average_precision(labels, scores, np.random.default_rng(1), 300)
-    bins = ranking._of_many_rows(labels, scores, np.random.default_rng(2), 300)
-    assert bins.method == "bootstrap over 16,384 bins of score"
-    assert bins.value == pytest.approx(rows.value, abs=1e-12)
-    assert rows.ci_low is not None
-    assert rows.ci_high is not None
-    width = rows.ci_high - rows.ci_low
-    assert bins.ci_low == pytest.approx(rows.ci_low, abs=0.2 * width)
-    assert bins.ci_high == pytest.approx(rows.ci_high, abs=0.2 * width)
+    of_rows = average_precision(labels, scores), kolmogorov_smirnov(labels, scores, np.random.default_rng(1))
+    monkeypatch.setattr(sorted_rows, "MANY_ROWS", MANY_ROWS - 1)
+    of_bins = average_precision(labels, scores), kolmogorov_smirnov(labels, scores, np.random.default_rng(1))
+    for rows, bins in zip(of_rows, of_bins, strict=True):
+        assert bins.value == pytest.approx(rows.value, abs=1e-12)
+        assert rows.ci_low is not None
+        assert rows.ci_high is not None
+        width = rows.ci_high - rows.ci_low
+        assert bins.ci_low == pytest.approx(rows.ci_low, abs=0.05 * width)
+        assert bins.ci_high == pytest.approx(rows.ci_high, abs=0.05 * width)
 
 
 def test_many_rows_have_the_values_of_scikit_learn() -> None:

@@ -115,7 +115,7 @@ def test_too_few_positives_leave_average_precision_without_an_interval() -> None
     labels[:2] = 1
     entry = measure(labels, np.linspace(1, 0, 200))["metrics"]["average_precision"]
     assert (entry["value"], entry["ci_low"]) == (1.0, None)
-    assert entry["method"] == "bootstrap: no interval, too few positives"
+    assert entry["method"] == "no interval, too few positives or negatives"
 
 
 def test_scores_of_exactly_0_and_1() -> None:

@@ -105,16 +105,20 @@ def test_few_queries_have_no_interval() -> None:
     assert entry["method"] == "no interval, fewer than 10 queries"
 
 
-def test_the_bootstrap_follows_the_normal_interval_where_queries_are_many() -> None:
-    values = {"ndcg_at_10": np.random.default_rng(2).beta(2, 1, size=19_999)}
-    drawn = averages(values, np.random.default_rng(3), 1000)["ndcg_at_10"]
-    normal = averages({"ndcg_at_10": np.append(values["ndcg_at_10"], 2 / 3)}, np.random.default_rng(3), 1000)[
-        "ndcg_at_10"
-    ]
-    assert (drawn.method, normal.method) == ("bootstrap over queries", "normal approximation over queries")
-    # an end drawn 1,000 times is known to 0.00014 here (one standard error)
-    assert drawn.ci_low == pytest.approx(normal.ci_low, abs=5e-4)
-    assert drawn.ci_high == pytest.approx(normal.ci_high, abs=5e-4)
+def test_an_average_has_the_interval_of_a_bootstrap_over_queries() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.beta(2, 1, size=400)
+    found = averages({"ndcg_at_10": values})["ndcg_at_10"]
+    assert found.method == "Student's t over queries, logit scale"
+    ends = np.quantile(values[rng.integers(400, size=(2000, 400))].mean(axis=1), [0.025, 0.975])
+    # an end drawn 2,000 times is known to a thirtieth of the width (one standard error: 0.0007)
+    assert [found.ci_low, found.ci_high] == pytest.approx(ends, abs=0.003)
+
+
+def test_few_queries_are_said_to_be_few() -> None:
+    values = np.random.default_rng(2).beta(2, 1, size=30)
+    assert "few rows" not in averages({"ndcg_at_10": values})["ndcg_at_10"].method
+    assert averages({"ndcg_at_10": values[:29]})["ndcg_at_10"].method.endswith(", few rows")
 
 
 def test_groups_are_of_queries() -> None:

@@ -74,19 +74,20 @@ def test_every_measure_of_the_catalogue_is_measured() -> None:
 
 
 def test_intervals_of_means_are_students() -> None:
+    """Of losses on the scale of logarithms: the t interval over the mean is that of the mean's logarithm."""
     actual, predicted, _ = diabetes()
     found, wrong = measure(actual, predicted)["metrics"], predicted - actual
-    for name, values in (
-        ("mean_error", wrong),
-        ("mean_absolute_error", np.abs(wrong)),
-        ("mean_absolute_percentage_error", np.abs(wrong / actual)),
+    theirs = stats.ttest_1samp(wrong, 0).confidence_interval(0.95)
+    assert ends(found["mean_error"]) == pytest.approx((theirs.low, theirs.high), rel=EXACT)
+    for name, losses, power in (
+        ("mean_absolute_error", np.abs(wrong), 1),
+        ("mean_absolute_percentage_error", np.abs(wrong / actual), 1),
+        ("root_mean_squared_error", wrong**2, 0.5),
     ):
-        theirs = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-        assert ends(found[name]) == pytest.approx((theirs.low, theirs.high), rel=EXACT)
-    squared = stats.ttest_1samp(wrong**2, 0).confidence_interval(0.95)
-    assert ends(found["root_mean_squared_error"]) == pytest.approx(
-        (squared.low**0.5, squared.high**0.5), rel=EXACT
-    )
+        mean = losses.mean()
+        theirs = stats.ttest_1samp(losses, 0).confidence_interval(0.95)
+        expected = [(mean * np.exp(end / mean - 1)) ** power for end in (theirs.low, theirs.high)]
+        assert ends(found[name]) == pytest.approx(expected, rel=EXACT)
 
 
 def test_the_interval_of_a_quantile_is_that_of_scipys_quantile_test() -> None:
@@ -248,7 +249,7 @@ def test_a_perfect_model_claims_no_interval_it_has_not() -> None:
     found = measure(actual, actual)["metrics"]
     assert (found["r_squared"]["value"], *ends(found["r_squared"])) == (1.0, None, None)
     assert (found["mean_absolute_error"]["value"], *ends(found["mean_absolute_error"])) == (0.0, None, None)
-    assert found["mean_absolute_error"]["method"] == "no interval, the error is the same in every row"
+    assert found["mean_absolute_error"]["method"] == "no interval, the loss is the same in every row"
     assert found["spearman"]["method"] == "no interval, the order is perfect"
     assert found["share_within_tolerance"]["ci_high"] == 1.0
 
