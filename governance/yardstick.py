@@ -14,7 +14,7 @@ from governance.environments.models import Environment
 from governance.environments.queries import environments_in_order
 from governance.evaluation.measures.catalogue import DROP, EVIDENCE, FAIRNESS_RULES, METRICS
 from governance.evaluation.models import Evaluation
-from governance.evaluation.yardstick import Limit, Requirement, Yardstick, register
+from governance.evaluation.yardstick import Demand, Limit, Requirement, Yardstick, register
 from governance.policies.around import around_of
 from governance.policies.document import OF_GROUPS, Rule
 from governance.policies.queries import policy_in_force
@@ -38,6 +38,8 @@ _KNOWN = {
     "fairness": FAIRNESS_RULES,
     "robustness": {DROP.name: DROP},
 } | OF_GROUPS
+#: Facts of an evaluation that are no estimates, and stand in a section of its page.
+_FACTS = frozenset({"scan.verdict", "reproduction.verdict", "source", "circumstances.isolation_level"})
 
 
 def yardstick_of(evaluation: Evaluation) -> Yardstick:
@@ -86,6 +88,7 @@ def yardstick_of(evaluation: Evaluation) -> Yardstick:
         policy=name,
         url=url,
         limits=tuple(limit for rule in document.rules if (limit := _limit(rule))),
+        demands=tuple(_demand(rule) for rule in document.rules if rule.path in _FACTS),
         requirements=tuple(_requirement(one) for one in judged if _reads_evidence(one, rules, task)),
         margins=document.margins,
         **compared,
@@ -116,6 +119,11 @@ def _limit(rule: Rule) -> Limit | None:
         each=rule.over,
         attribute=rule.within or "",
     )
+
+
+def _demand(rule: Rule) -> Demand:
+    at = f"{OPERATORS[rule.op]} " if rule.op in OPERATORS else ""
+    return Demand(rule.id, rule.path, f"{at}{limit_text(rule)}")
 
 
 def _reads_evidence(result: RequirementResult, rules: dict[str, Rule], task: Task) -> bool:

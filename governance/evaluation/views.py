@@ -22,6 +22,7 @@ from countersign.web.render import asks_for_part, redirect_after_post, render_pa
 from governance.evaluation import (
     binary_page,
     costs_page,
+    facts_page,
     honesty_page,
     multiclass_page,
     ranking_page,
@@ -210,6 +211,7 @@ def _of_every_task(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, An
         slices_page.context(evaluation, yardstick)
         | robustness_page.context(evaluation, yardstick)
         | honesty_page.context(evaluation, yardstick)
+        | facts_page.context(evaluation.results_document, evaluation.circumstances_document, yardstick)
     )
 
 

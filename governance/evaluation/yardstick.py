@@ -34,6 +34,16 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """A rule on a fact that has no interval: a word of the evidence, or how well the model was confined. `path` is where
+    the fact stands, `words` what it must be."""
+
+    rule_id: str
+    path: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Requirement:
     """How the evidence stands on one requirement; `state` is a status of the look. `groups` holds the state of
     each (attribute, group) the requirement judged; the group is empty for an attribute as a whole."""
@@ -60,6 +70,7 @@ class Yardstick:
     missing: str = ""
     other_suite: str = ""
     limits: tuple[Limit, ...] = ()
+    demands: tuple[Demand, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     live: ModelVersion | None = None
     champion: Evaluation | None = None

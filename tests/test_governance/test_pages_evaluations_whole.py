@@ -242,6 +242,46 @@ def test_every_section_stands_with_its_numbers_and_rules(world: kit.World) -> No
     assert "Best 10 %" in said
 
 
+def word(path: str, limit: list[str], **changes: Any) -> dict[str, Any]:
+    plain = {key: value for key, value in AUC.items() if key != "bound"}
+    return plain | {"id": path.replace(".", "-"), "path": path, "op": "in", "limit": limit} | changes
+
+
+def test_rules_on_facts_stand_beside_the_section_they_judge(world: kit.World) -> None:
+    level = word("circumstances.isolation_level", [], id="isolation") | {"op": ">=", "limit": 2}
+    rules = [
+        word("scan.verdict", ["clean", "unlisted_names"]),
+        word("scan.verdict", ["clean"], id="names", severity="warn"),
+        word("reproduction.verdict", ["identical"]),
+        word("source", ["computed"]),
+        level,
+    ]
+    client = kit.browser(world.maker_user)
+    unruled = client.get(page_url(evidence(world, WHOLE)))
+    assert "Rules on the scan" not in unruled.content.decode()
+    kit.make_limits(rules=rules)
+    unlisted = {"verdict": "unlisted_names", "reason": "One name is not on the list.", "names": ["os.getcwd"]}
+    page = client.get(page_url(evidence(world, WHOLE | {"scan": unlisted})))
+    assert rows_of(page, "scan") == [
+        "Scan of the file unlisted names must be clean or unlisted names Met",
+        "Scan of the file unlisted names must be clean Not met",
+    ]
+    ran = rows_of(page, "reproduction")
+    assert ran[0] == "A second run in another process equivalent must be identical Not met"
+    assert ran[1] == "Where the evidence comes from computed must be computed Met"
+    assert ran[2].startswith("Isolation level ")
+    assert ran[2].endswith("must be at least 2 Met")
+    brought = client.get(
+        page_url(evidence(world, WHOLE | {"source": "reported", "scan": None}, {"isolation": None}))
+    )
+    assert rows_of(brought, "scan")[0].endswith(
+        "not in the evidence must be clean or unlisted names Not measured"
+    )
+    assert "Where the evidence comes from reported must be computed Not met" in rows_of(
+        brought, "reproduction"
+    )
+
+
 def test_older_evidence_says_what_it_lacks(world: kit.World) -> None:
     gone = dict.fromkeys([*WHOLE, "crossings", "lift", "costs", "not_measured", "flip_rate"])
     page = kit.browser(world.maker_user).get(page_url(evidence(world, gone)))
