@@ -47,7 +47,7 @@ def test_a_ranking_is_measured_by_query_and_shown(world: kit.World, tmp_path: Pa
     expected = np.mean([ndcg_score([one["relevance"]], [one["score"]], k=10) for one in sheets])
     ndcg = results["metrics"]["ndcg_at_10"]
     assert ndcg["value"] == pytest.approx(expected, abs=1e-9)
-    assert (ndcg["n"], ndcg["method"]) == (len(sheets), "bootstrap over queries")
+    assert (ndcg["n"], ndcg["method"]) == (len(sheets), "Student's t over queries, logit scale")
     empty = frame["sheet"].nunique() - len(sheets)
     assert results["queries"]["without_relevant"] == empty > 0
     assert results["dataset"]["query_column"] == "sheet"

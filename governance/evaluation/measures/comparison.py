@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from governance.evaluation.measures import calibration, ranking, table
-from governance.evaluation.measures.average_precision import Ranking
+from governance.evaluation.measures import calibration, table
+from governance.evaluation.measures.average_precision import PAIRED, average_precision_difference
 from governance.evaluation.measures.differences import (
-    difference,
     drawn_difference,
     mcnemar,
     mean_difference,
     undefined_difference,
 )
-from governance.evaluation.measures.estimate import FloatArray, IntArray, centred, plain, stream
+from governance.evaluation.measures.estimate import FloatArray, IntArray, plain, stream
 from governance.evaluation.measures.groups_comparison import area_difference, binary_groups, why_no_order
 from governance.evaluation.measures.rows import checked_labels, checked_scores, checked_settings
 
@@ -55,7 +54,7 @@ def compare_paired(
     diffs = {
         "roc_auc": area,
         "gini": _doubled(area),
-        "average_precision": _average_precision(truth, ours, theirs, stream(seed, "paired rows"), draws),
+        "average_precision": _average_precision(truth, ours, theirs),
         "brier": mean_difference(
             calibration.brier_losses(truth, ours) - calibration.brier_losses(truth, theirs)
         ),
@@ -92,26 +91,10 @@ def _doubled(area: dict[str, Any]) -> dict[str, Any]:
     return {**area, **{key: None if area[key] is None else 2 * area[key] for key in ends}}
 
 
-def _average_precision(
-    labels: IntArray, ours: FloatArray, theirs: FloatArray, rng: np.random.Generator, draws: int
-) -> dict[str, Any]:
-    """Both models' average precision on the same resampled rows."""
-    n = len(labels)
+def _average_precision(labels: IntArray, ours: FloatArray, theirs: FloatArray) -> dict[str, Any]:
     if reason := why_no_order(labels, ours, theirs):
-        return undefined_difference(reason, "paired bootstrap", n)
-    first, second = Ranking(labels, ours), Ranking(labels, theirs)
-    once = np.ones(n, dtype=np.int64)
-    value = first.average_precision(once) - second.average_precision(once)
-    drawn = np.array(
-        [
-            first.average_precision(weights) - second.average_precision(weights)
-            for weights in ranking.resample(rng, n, draws)
-        ]
-    )
-    kept = drawn[~np.isnan(drawn)]
-    if len(kept) < (1 - ranking.MAX_EMPTY_DRAWS) * draws:
-        return difference(value, None, None, None, "paired bootstrap: no interval, too few positives", n)
-    return drawn_difference(value, centred(value, kept), "paired bootstrap", n)
+        return undefined_difference(reason, PAIRED, len(labels))
+    return average_precision_difference(labels, ours, theirs)
 
 
 def _joint_cells(labels: IntArray, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> IntArray:

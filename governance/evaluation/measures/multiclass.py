@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit, logit, stdtrit
 
 from governance.evaluation.measures import calibration, classes, ranking
 from governance.evaluation.measures.crossings import crossed, judged
@@ -214,13 +214,13 @@ def one_vs_rest(labels: IntArray, given: FloatArray, names: list[str]) -> tuple[
     value = sum(area.value or 0.0 for area in values) / len(values)
     parts = np.bincount(labels, weights=(moved / len(values)) ** 2, minlength=len(names))
     rows = np.bincount(labels, minlength=len(names))
-    spread, quantile = ranking.of_samples([float(part) for part in parts], [int(n) for n in rows])
+    spread, freedom = ranking.of_samples([float(part) for part in parts], [int(n) for n in rows])
     if spread <= NO_SPREAD or not 0 < value < 1:
         low, high = (
             sum(getattr(area, end) for area in values) / len(values) for end in ("ci_low", "ci_high")
         )
         return around(value, low, high, method="mean of the classes' intervals", n=n), areas
-    half = quantile * spread / (value * (1 - value))
+    half = float(stdtrit(freedom, 0.975)) * spread / (value * (1 - value))
     low, high = (float(expit(logit(value) + end)) for end in (-half, half))
     return around(value, low, high, method=method, n=n), areas
 

@@ -116,28 +116,28 @@ def roc_auc(labels: IntArray, scores: FloatArray) -> Estimate:
     of_positives, of_negatives = _moments(*in_order(labels, scores))
     area, positives, negatives = of_positives.mean, of_positives.n, of_negatives.n
     if min(positives, negatives) > 1:
-        spread, quantile = of_samples(
+        spread, freedom = of_samples(
             [part.variance / part.n for part in (of_positives, of_negatives)], [positives, negatives]
         )
     else:
-        spread = quantile = 0.0
+        spread = freedom = 0.0
     if spread <= NO_SPREAD:  # as it is at an area of 0 or 1
         low, high = _newcombe_area(area, positives, negatives)
         return around(area, low, high, method="Newcombe method 5", n=len(labels))
-    half = quantile * spread / (area * (1 - area))
+    half = float(stdtrit(freedom, 0.975)) * spread / (area * (1 - area))
     low, high = (float(expit(logit(area) + end)) for end in (-half, half))
     method = few(DELONG, rows=min(positives, negatives), least=LEAST_OF_AREA)
     return around(area, low, high, method=method, n=len(labels))
 
 
 def of_samples(parts: Sequence[float], rows: Sequence[int]) -> tuple[float, float]:
-    """The standard error that variances add up to, each estimated from the rows of one class, and the 97.5 % quantile
-    of Student's t that goes with it (Satterthwaite 1946, Biometrics Bulletin 2)."""
+    """The standard error that variances add up to, each estimated from the rows of one class, and the degrees of
+    freedom of the Student's t that goes with it (Satterthwaite 1946, Biometrics Bulletin 2)."""
     total = sum(parts)
     if total <= 0:
-        return 0.0, Z
+        return 0.0, np.inf
     freedom = total**2 / sum(part**2 / max(n - 1, 1) for part, n in zip(parts, rows, strict=True))
-    return float(total**0.5), float(stdtrit(freedom, 0.975))
+    return float(total**0.5), float(freedom)
 
 
 def _moments(labels: IntArray, scores: FloatArray) -> tuple[Moments, Moments]:

@@ -311,7 +311,7 @@ def test_a_regression_is_compared_in_each_group() -> None:
         assert entry["diffs"]["mean_absolute_error"]["diff_ci_high"] < 0
 
 
-def test_the_paired_bootstrap_of_average_precision_is_that_of_resampled_rows() -> None:
+def test_the_paired_jackknife_of_average_precision_agrees_with_resampled_rows() -> None:
     labels, scores = binormal(np.random.default_rng(2), 400, prevalence=0.3, shift=1.5)
     champion = np.clip(scores + np.random.default_rng(3).normal(scale=0.15, size=400), 0, 1)
     found = compare_paired(
