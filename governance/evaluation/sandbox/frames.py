@@ -221,14 +221,17 @@ class PredictionReader(NoteReader):
         size = 8 + count * self._columns * 8
         if len(self._buffer) < size:
             return False
-        values = numpy.frombuffer(bytes(self._buffer[8:size]), dtype="<f8").reshape(count, self._columns)
-        del self._buffer[:size]
+        # No copy: a batch of many columns is half a gigabyte.
+        values = numpy.frombuffer(self._buffer, dtype="<f8", count=count * self._columns, offset=8)
+        values = values.reshape(count, self._columns)
         faults = Faults.of(values, probabilities=self._probabilities)
         if self._may_fail() and (refusal := faults.refusal(count)):
             self._fail(refusal.message.split(". ")[0] + ".")
         else:
             self._faults += faults
             self._put(values[:, self._kept], count)
+        del values  # else the buffer may not shrink
+        del self._buffer[:size]
         return True
 
     def refused(self, said: str) -> None:
@@ -256,10 +259,17 @@ class PredictionReader(NoteReader):
     def _put(self, values: "numpy.ndarray | float", count: int) -> None:
         if self._scores is not None:
             self._scores[self.received : self.received + count] = values
+            self._tidy(self._scores[self.received : self.received + count])
         self.received += count
         now = self._clock()
         self.latencies.append(now - max(self._sent[len(self.latencies)][1], self._last))
         self._last = now
+
+    def _tidy(self, values: "numpy.ndarray") -> None:
+        """What rounding has put beyond 0 or 1, which `Faults` lets pass, is 0 or 1; and there is one zero."""
+        if self._probabilities:
+            values.clip(0, 1, out=values)
+        values += 0.0
 
     def faults(self) -> Refusal | None:
         """What is wrong with the numbers themselves, batches that may fail left out; None where nothing is."""

@@ -225,3 +225,11 @@ def test_a_thousand_classes_fit() -> None:
     one.feed(note(IMPORTED) + note(LOADED) + header + rows(*[0.001] * 2000, count=2) + END_RECORD)
     assert one.scores.shape == (2, 1000)
     assert one.classes == tuple(classes)
+
+
+def test_what_rounding_put_beyond_0_or_1_is_measured_as_0_or_1() -> None:
+    one = reader(2)
+    one.feed(START + rows(-1e-10, 1 + 1e-10, -0.0, 5e-324) + END_RECORD)
+    assert one.faults() is None
+    assert one.scores.tolist() == [[0.0, 1.0], [0.0, 5e-324]]
+    assert not numpy.signbit(one.scores).any()
