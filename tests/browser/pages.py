@@ -74,7 +74,7 @@ def addresses(url: str, cookies: Mapping[str, dict[str, str]]) -> dict[str, tupl
     for name in CRAWLERS:
         with httpx.Client(base_url=url, cookies=cookies[name], timeout=30) as browser:
             missing = wanted - found.keys()
-            for route, path in _crawl(browser, missing):
+            for route, path in _crawl(browser, missing, addresses=2 if name == CRAWLERS[0] else 1):
                 found[route] = (name, path)
                 missing.remove(route)
                 if not missing:
@@ -82,8 +82,8 @@ def addresses(url: str, cookies: Mapping[str, dict[str, str]]) -> dict[str, tupl
     return found
 
 
-def _crawl(browser: httpx.Client, wanted: set[str]) -> Iterator[tuple[str, str]]:
-    """Breadth first from the inbox; of each route two addresses are followed and no more."""
+def _crawl(browser: httpx.Client, wanted: set[str], *, addresses: int) -> Iterator[tuple[str, str]]:
+    """Breadth first from the inbox; of each route so many addresses are followed and no more."""
     waiting, queued, times = deque(["/"]), {"/"}, dict[str, int]()
     while waiting and sum(times.values()) < _AT_MOST:
         path = waiting.popleft()
@@ -91,7 +91,7 @@ def _crawl(browser: httpx.Client, wanted: set[str]) -> Iterator[tuple[str, str]]
             route = resolve(urlsplit(path).path).view_name
         except Resolver404:
             continue
-        if times.get(route, 0) >= 2 or route in NO_PAGE or "api-" in route:
+        if times.get(route, 0) >= addresses or route in NO_PAGE or "api-" in route:
             continue
         times[route] = times.get(route, 0) + 1
         answer = browser.get(path)
