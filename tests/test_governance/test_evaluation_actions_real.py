@@ -194,7 +194,7 @@ def hungry(folder: Path) -> Path:
 
 
 def other_columns(folder: Path) -> Path:
-    return models.save(models.linear(), models.Flavour.SKOPS, folder)
+    return models.save(models.linear(), models.Flavour.JOBLIB, folder)
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_a_classifiers_suite_says_how_to_declare_a_regressor(world: kit.World, t
     version = make.make_version(
         world.model,
         actor=world.maker,
-        files={"model.skops": bills.saved(bills.linear(), tmp_path).read_bytes()},
+        files={"model.joblib": bills.saved(bills.linear(), tmp_path).read_bytes()},
         signature={"features": bills.SIGNATURE["features"], "target": "sex", "positive_label": "female"},
     )
     data = make.make_dataset_version(
