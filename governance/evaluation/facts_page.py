@@ -34,7 +34,7 @@ def context(
     results: Mapping[str, Any], circumstances: Mapping[str, Any], yardstick: Yardstick
 ) -> dict[str, Any]:
     """The rows of each section; none where no rule reads its facts."""
-    facts = results | {"circumstances": {"isolation_level": _level(circumstances)}}
+    facts = {**results, "circumstances": {"isolation_level": _level(circumstances)}}
     rows = {
         section: [
             FactRow(labels[demand.path], _word(facts, demand.path), demand.words, judged.state)

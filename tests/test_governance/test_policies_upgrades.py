@@ -79,7 +79,9 @@ def test_the_upgrade_itself_changes_nothing_and_says_what_waits(
     upgraded.refresh_from_db()
     assert upgraded.state == RevisionState.IN_FORCE
     listed = words(author, reverse("governance:policies"))
-    assert "Newer text shipped read it" in listed
+    assert (
+        "High tier, production: this release ships another text Revision 1 binds until compliance" in listed
+    )
     shown = words(author, url_of(upgraded.policy))
     assert "This release ships another text: 2 requirements would change" in shown
     assert "New No crossing of groups is passed over. In every crossing of two sensitive attributes" in shown
@@ -107,7 +109,7 @@ def test_one_press_drafts_it_and_the_second_person_puts_it_in_force(
     assert standing_of(upgraded.policy).in_force == upgraded
     assert "This release ships another text" not in words(author, url_of(upgraded.policy))
     put_in_force(revision=draft, actor=second)
-    assert "Newer text shipped" not in words(author, reverse("governance:policies"))
+    assert "this release ships another text" not in words(author, reverse("governance:policies"))
     assert [one.state for one in findings()] == [State.OK]
 
 

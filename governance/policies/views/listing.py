@@ -27,7 +27,8 @@ NEWS_SHOWN = 5
 @page(Permission.SEE)
 @require_safe
 def policy_list(request: HttpRequest) -> HttpResponse:
-    """Policies by tier and environment, with the revision in force; drafts that wait stand on top."""
+    """Policies by tier and environment, with the revision in force; drafts that wait and what this release ships anew
+    stand on top."""
     actor = actor_of_request(request)
     standings = policies_with_standing(actor)
     governed = dict(
@@ -58,6 +59,7 @@ def policy_list(request: HttpRequest) -> HttpResponse:
             for one in reversed(standings)
             for draft in one.drafts
         ],
+        "newer": [one for one in reversed(standings) if one.newer and one.in_force],
         "news": revisions_visible_to(actor)
         .filter(in_force_from__isnull=False)
         .order_by("-in_force_from", "-pk")[:NEWS_SHOWN],
