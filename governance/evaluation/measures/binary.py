@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, ranking, table
@@ -14,12 +13,25 @@ from governance.evaluation.measures.crossings import crossed
 from governance.evaluation.measures.curves import curves
 from governance.evaluation.measures.errors import mean_of_losses
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, plain, stream
-from governance.evaluation.measures.groups import Group, crossing_measures, fairness, group_measures, split
+from governance.evaluation.measures.groups import (
+    MAX_GROUPS,
+    Group,
+    crossing_measures,
+    fairness,
+    group_measures,
+    split,
+)
 from governance.evaluation.measures.lift import lift
-from governance.evaluation.measures.rows import Column, checked_labels, checked_scores, checked_settings
+from governance.evaluation.measures.rows import (
+    Column,
+    checked_labels,
+    checked_scores,
+    checked_settings,
+    in_order,
+)
 from governance.evaluation.measures.separation import kolmogorov_smirnov
 from governance.evaluation.measures.shortfall import Whole
-from governance.evaluation.measures.sorted_rows import Moments, taken
+from governance.evaluation.measures.sorted_rows import Moments, order_of, taken
 
 
 def measure_binary(
@@ -48,8 +60,10 @@ def measure_binary(
     checked_settings(threshold=threshold, seed=seed, draws=draws)
     truth = checked_labels(labels)
     given = checked_scores(scores, rows=len(truth))
-    order = np.lexsort((truth, given)).astype(np.int32)  # half the room, and far more rows than are read
+    order = order_of(truth, given)
+    groups = in_order(groups, order, most=MAX_GROUPS)
     truth, given = taken(truth, order), taken(given, order)
+    del order
     counts = table.confusion(truth, given, threshold)
     whole = Whole(truth, given)
 
@@ -57,7 +71,6 @@ def measure_binary(
         return split(
             column,
             attribute=attribute,
-            order=order,
             labels=truth,
             scores=given,
             whole=whole,

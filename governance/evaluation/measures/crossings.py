@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import combinations
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from governance.evaluation.measures.catalogue import MIN_ROWS
-from governance.evaluation.measures.rows import Coded, Codes, checked_group, counted
-from governance.evaluation.measures.sorted_rows import filled, taken
+from governance.evaluation.measures.rows import Coded, Codes, checked_group
+from governance.evaluation.measures.sorted_rows import blocks, filled
 
 #: As many values as an attribute may have groups.
 MOST_VALUES = 200
@@ -54,19 +55,27 @@ def crossed(groups: Mapping[str, Any], *, most: int = 199) -> Iterator[tuple[str
         others, other_codes = checked_group(
             groups[second], attribute=second, rows=len(codes), most=MOST_VALUES
         )
-        cells = _cells(codes, other_codes, len(others))
-        counts = counted(cells, len(names) * len(others))
-        smallest = max(MIN_ROWS, int(np.sort(counts)[-most])) if len(counts) > most else MIN_ROWS
-        kept = np.flatnonzero(counts >= smallest)
-        small = [SMALL] if int(counts[kept].sum()) < len(cells) else []
-        places = np.zeros(len(counts), dtype=np.int16)  # the first place is that of the small ones
-        places[kept] = np.arange(len(small), len(small) + len(kept))
-        cell_names = (f"{names[at // len(others)]}{CROSS}{others[at % len(others)]}" for at in kept)
-        crossing = Coded((*small, *cell_names), taken(places, cells))
-        del codes, other_codes, cells  # while somebody works with the crossing
+        crossing = _crossing(codes, other_codes, names, others, most)
+        del codes, other_codes  # while somebody works with the crossing
         yield f"{first}{CROSS}{second}", crossing
 
 
-def _cells(codes: Codes, others: Codes, values: int) -> Codes:
-    """For each row the place of its pair of values; MOST_VALUES times MOST_VALUES fit into 16 bits."""
-    return filled(len(codes), np.uint16, lambda rows: codes[rows].astype(np.uint16) * values + others[rows])
+def _crossing(codes: Codes, other_codes: Codes, names: list[str], others: list[str], most: int) -> Coded:
+    cells = partial(_cells, codes, other_codes, len(others))
+    counts = np.zeros(len(names) * len(others), dtype=np.int64)
+    for rows in blocks(len(codes)):
+        counts += np.bincount(cells(rows), minlength=len(counts))
+    smallest = max(MIN_ROWS, int(np.sort(counts)[-most])) if len(counts) > most else MIN_ROWS
+    kept = np.flatnonzero(counts >= smallest)
+    small = [SMALL] if int(counts[kept].sum()) < len(codes) else []
+    kind = np.uint8 if len(small) + len(kept) <= 256 else np.int16
+    places = np.zeros(len(counts), dtype=kind)  # the first place is that of the small ones
+    places[kept] = np.arange(len(small), len(small) + len(kept))
+    cell_names = (f"{names[at // len(others)]}{CROSS}{others[at % len(others)]}" for at in kept)
+    return Coded((*small, *cell_names), filled(len(codes), kind, lambda rows: places[cells(rows)]))
+
+
+def _cells(codes: Codes, others: Codes, values: int, rows: slice) -> Codes:
+    """For each of these rows the place of its pair of values; MOST_VALUES times MOST_VALUES fit into 16 bits."""
+    cells: Codes = codes[rows].astype(np.uint16) * np.uint16(values) + others[rows].astype(np.uint16)
+    return cells

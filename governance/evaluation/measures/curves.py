@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from governance.evaluation.measures.calibration import equal_count_bins
 from governance.evaluation.measures.estimate import FloatArray, IntArray
@@ -46,6 +45,8 @@ def _roc(labels: IntArray, scores: FloatArray) -> list[list[float | None]]:
         false_rate = np.append(0, (selected - found) / (selected[-1] - found[-1]))
         thresholds = np.append(np.inf, thresholds)
     else:
+        from sklearn.metrics import roc_curve  # with pandas 45 MB, which many rows need not have beside them
+
         false_rate, true_rate, thresholds = roc_curve(labels, scores)
     kept = _thinned(false_rate + true_rate)
     points: list[list[float | None]] = [[0.0, 0.0, None]]
@@ -70,6 +71,8 @@ def _precision_recall(labels: IntArray, scores: FloatArray) -> list[list[float]]
         thresholds, found, selected = _reached(labels, scores)
         recall, precision = found / found[-1], found / selected
         return [[recall[at], precision[at], thresholds[at]] for at in _thinned(recall)]
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, thresholds = precision_recall_curve(labels, scores, drop_intermediate=True)
     rising = slice(len(thresholds) - 1, None, -1)
     recall, precision, thresholds = recall[rising], precision[rising], thresholds[::-1]

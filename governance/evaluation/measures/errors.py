@@ -7,18 +7,11 @@ closed forms: nothing is drawn, so a million rows cost as little as they must an
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
 from scipy.stats import binom, spearmanr
-from sklearn.metrics import (
-    explained_variance_score,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    median_absolute_error,
-    r2_score,
-)
 
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
@@ -41,6 +34,13 @@ LOG_MEAN = "Student's t, log scale"
 
 #: With fewer rows the interval of a mean of losses holds less often than it says.
 LEAST_OF_LOSSES = 200
+
+
+def _sklearn() -> Any:
+    """scikit-learn's measures, where they are used: with them come 45 MB that other tasks need not have."""
+    from sklearn import metrics
+
+    return metrics
 
 
 def student_t(rows: int) -> float:
@@ -89,7 +89,7 @@ def mean_of_losses(
 
 def absolute(actual: FloatArray, predicted: FloatArray) -> Estimate:
     """Mean absolute error with the interval of `mean_of_losses`."""
-    value = float(mean_absolute_error(actual, predicted))
+    value = float(_sklearn().mean_absolute_error(actual, predicted))
     return mean_of_losses(np.abs(predicted - actual), value=value)
 
 
@@ -99,7 +99,9 @@ def root_mean_squared(actual: FloatArray, predicted: FloatArray) -> Estimate:
     A root keeps order, so it carries the interval's coverage with it. Where single errors are far larger than the
     others, no interval of a mean of squares holds the truth as often as it says, whatever the rows.
     """
-    squared = mean_of_losses((predicted - actual) ** 2, value=float(mean_squared_error(actual, predicted)))
+    squared = mean_of_losses(
+        (predicted - actual) ** 2, value=float(_sklearn().mean_squared_error(actual, predicted))
+    )
     value, low, high = (
         None if end is None else end**0.5 for end in (squared.value, squared.ci_low, squared.ci_high)
     )
@@ -155,7 +157,7 @@ def standardised_bias(actual: FloatArray, predicted: FloatArray, *, spread: floa
 def r_squared(actual: FloatArray, predicted: FloatArray) -> Estimate:
     """R squared, 1 - mean squared error / variance of the target, as in scikit-learn."""
     return _one_minus_ratio(
-        actual, (predicted - actual) ** 2, value=lambda: float(r2_score(actual, predicted))
+        actual, (predicted - actual) ** 2, value=lambda: float(_sklearn().r2_score(actual, predicted))
     )
 
 
@@ -165,7 +167,7 @@ def explained_variance(actual: FloatArray, predicted: FloatArray) -> Estimate:
     return _one_minus_ratio(
         actual,
         (errors - errors.mean()) ** 2,
-        value=lambda: float(explained_variance_score(actual, predicted)),
+        value=lambda: float(_sklearn().explained_variance_score(actual, predicted)),
     )
 
 
@@ -205,7 +207,7 @@ def absolute_percentage(actual: FloatArray, predicted: FloatArray) -> Estimate:
         rows = "one row has" if zeros == 1 else f"{zeros:,} rows have"
         reason = f"A percentage of 0 has no meaning, and {rows} a target of 0."
         return undefined(reason, method=LOG_MEAN, n=len(actual))
-    value = float(mean_absolute_percentage_error(actual, predicted))
+    value = float(_sklearn().mean_absolute_percentage_error(actual, predicted))
     return mean_of_losses(np.abs((predicted - actual) / actual), value=value)
 
 
@@ -237,7 +239,7 @@ def within(actual: FloatArray, predicted: FloatArray, tolerance: float | None) -
 
 def median_absolute(actual: FloatArray, predicted: FloatArray) -> Estimate:
     """Median absolute error with the interval between two order statistics."""
-    value = float(median_absolute_error(actual, predicted))
+    value = float(_sklearn().median_absolute_error(actual, predicted))
     return quantile_of(np.abs(predicted - actual), 0.5, value=value)
 
 

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, parity
 from governance.evaluation.measures import table as tables
@@ -24,7 +23,6 @@ from governance.evaluation.measures.estimate import (
 from governance.evaluation.measures.ranking import roc_auc
 from governance.evaluation.measures.rows import checked_group
 from governance.evaluation.measures.shortfall import Whole
-from governance.evaluation.measures.sorted_rows import taken
 
 #: An attribute with more values is a number or an identifier, and needs bands before it has groups.
 MAX_GROUPS = 200
@@ -88,7 +86,6 @@ def split(
     values: Any,
     *,
     attribute: str,
-    order: NDArray[np.integer],
     labels: IntArray,
     scores: FloatArray,
     whole: Whole,
@@ -98,11 +95,10 @@ def split(
 ) -> list[Group]:
     """The groups of one attribute in order of name. ValueError as in `checked_group`.
 
-    `labels` and `scores` are sorted by `order`; `values` are in the order the caller gave. `whole`
-    is all rows' ranking, against which each group's is held.
+    `values` are in the order of `labels` and `scores`, which are sorted. `whole` is all rows' ranking, against which
+    each group's is held.
     """
-    names, unordered = checked_group(values, attribute=attribute, rows=len(labels), most=MAX_GROUPS)
-    codes = taken(unordered, order, np.uint8)  # MAX_GROUPS fit
+    names, codes = checked_group(values, attribute=attribute, rows=len(labels), most=MAX_GROUPS)
     groups = []
     for code, name in enumerate(names):
         inside = codes == code

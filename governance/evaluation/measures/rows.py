@@ -1,5 +1,6 @@
 """What the engine accepts: labels and scores that fit together, or a sentence that says what is wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,6 +171,16 @@ def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple
             "Put the values into bands first."
         )
     return [str(name) for name in names], codes if isinstance(values, Coded) else codes.astype(np.int64)
+
+
+def in_order(groups: Mapping[str, Column], order: NDArray[np.integer[Any]], *, most: int) -> dict[str, Coded]:
+    """The attributes with their rows in this order, a byte a row. ValueError as in `checked_group`, of which `most`
+    may be 256."""
+    ordered = {}
+    for attribute in sorted(groups):
+        names, codes = checked_group(groups[attribute], attribute=attribute, rows=len(order), most=most)
+        ordered[attribute] = Coded(tuple(names), taken(codes, order, np.uint8))
+    return ordered
 
 
 def checked_settings(*, threshold: float, seed: int, draws: int) -> None:

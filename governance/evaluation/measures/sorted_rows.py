@@ -20,6 +20,9 @@ MANY_ROWS = 200_000
 BINS = 2**14
 BLOCK = 2**18
 
+#: How many parts of their range scores are sorted in, and how many of them tell where the parts end.
+PARTS, SAMPLE = 16, 4096
+
 
 def ascending(scores: FloatArray) -> bool:
     """Whether the rows are sorted by score already."""
@@ -54,6 +57,32 @@ def taken(
 ) -> NDArray[Any]:
     """The column in this order."""
     return filled(len(order), dtype or column.dtype.type, lambda rows: column[order[rows]])
+
+
+def order_of(labels: NDArray[np.integer], scores: FloatArray) -> NDArray[np.int32]:
+    """The rows by score, of equal scores by label, else as they come: what `np.lexsort` gives, in a third of its room,
+    as a part of the scores' range is sorted at a time."""
+    sample = np.sort(scores[:: max(len(scores) // SAMPLE, 1)])
+    ends = (
+        np.unique(sample[len(sample) // PARTS :: max(len(sample) // PARTS, 1)]) if len(scores) > BLOCK else []
+    )
+    order = np.empty(len(scores), dtype=np.int32)
+    filled, least = 0, -np.inf
+    for end in (*ends, np.inf):
+        own = np.concatenate(
+            [
+                np.flatnonzero(_between(scores[rows], least, end)).astype(np.int32) + np.int32(rows.start)
+                for rows in blocks(len(scores))
+            ]
+        )
+        order[filled : filled + len(own)] = own[np.lexsort((labels[own], scores[own]))]
+        filled, least = filled + len(own), end
+    return order
+
+
+def _between(scores: FloatArray, least: float, end: float) -> NDArray[np.bool_]:
+    """Those above `least` and not above `end`."""
+    return (scores > least) & (scores <= end)
 
 
 class Moments:
