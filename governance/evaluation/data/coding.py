@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from governance.evaluation.arrow import numbers_of
 from governance.evaluation.labels import canonical_label
 from governance.evaluation.measures.rows import Coded, Codes
 from governance.evaluation.measures.sorted_rows import blocks
@@ -42,7 +43,7 @@ class Coder:
         if indices.null_count:
             places[-1] = self._place(MISSING_GROUP)
             indices = pc.fill_null(indices, pa.scalar(-1, indices.type))
-        self._codes[self._filled : self._filled + len(piece)] = places[indices.to_numpy(zero_copy_only=False)]
+        self._codes[self._filled : self._filled + len(piece)] = places[numbers_of(indices)]
         self._filled += len(piece)
 
     def _place(self, name: str) -> int:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from countersign.jobs.handlers import JobFailed
 from countersign.web.formats import plural, thousands
+from governance.evaluation.arrow import reals_of
 from governance.evaluation.data.contents import EvaluationData
 from governance.evaluation.data.csv_source import CsvSource
 from governance.evaluation.data.keys import hashed, refuse_duplicates
@@ -94,8 +94,7 @@ def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
     kind = column.type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
         raise JobFailed("not_numbers", f"“{name}” in the file of scores holds {kind}; it must hold numbers.")
-    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return numbers
+    return reals_of(column)
 
 
 def _places(hashes: NDArray[np.uint64], data: EvaluationData) -> NDArray[np.int64]:

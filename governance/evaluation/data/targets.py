@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from countersign.jobs.handlers import JobFailed
 from countersign.web.formats import plural
+from governance.evaluation.arrow import reals_of
 from governance.evaluation.data.coding import Coder, TooManyValues
 from governance.evaluation.labels import canonical_label
 from registry.versions.tasks import Task
@@ -38,8 +38,7 @@ class Numbers:
     def take(self, piece: Any) -> None:
         """Add the next piece."""
         self._gaps += piece.null_count
-        numbers = pc.cast(piece, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        self._numbers[self._filled : self._filled + len(piece)] = numbers
+        self._numbers[self._filled : self._filled + len(piece)] = reals_of(piece)
         self._filled += len(piece)
 
     def labels(self) -> NDArray[np.float64]:

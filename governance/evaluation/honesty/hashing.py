@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from governance.evaluation.arrow import numbers_of, reals_of
 from governance.evaluation.honesty.siphash import text_hashes
 
 Hashes = NDArray[np.uint64]
@@ -136,14 +137,14 @@ def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
         numbers = _as_numbers(array)
         if numbers is not None:
             if array.null_count:
-                numbers[pc.is_null(array).to_numpy(zero_copy_only=False)] = _MISSING
+                numbers[numbers_of(pc.is_null(array))] = _MISSING
             return numbers
         array = pc.dictionary_encode(array)
     dictionary = array.dictionary
     numeric = _is_number(dictionary.type)
     of_values = value_hashes(dictionary) if numeric else text_hashes(_words(dictionary))
     codes = pc.fill_null(pc.cast(array.indices, pa.int64()), len(of_values))
-    hashes = np.append(of_values, _MISSING)[codes.to_numpy(zero_copy_only=False)]
+    hashes = np.append(of_values, _MISSING)[numbers_of(codes)]
     return hashes
 
 
@@ -171,11 +172,11 @@ def _as_numbers(array: pa.Array) -> Hashes | None:
     if not _is_number(kind):
         return None
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _of_reals(pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        return _of_reals(reals_of(array))
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         array = pc.cast(array, pa.timestamp("us"), safe=False)
     wide = pa.uint64() if pa.types.is_uint64(kind) else pa.int64()
-    whole = pc.fill_null(pc.cast(array, wide, safe=False), 0).to_numpy(zero_copy_only=False)
+    whole = numbers_of(pc.fill_null(pc.cast(array, wide, safe=False), 0))
     bits: Hashes = np.array(whole).view(np.uint64)
     return bits
 
