@@ -94,7 +94,7 @@ def demo_evaluation(world: kit.World, trained: TrainedModel, folder: Path) -> Ev
 
 
 def test_a_real_model_gives_evidence_that_can_be_made_again(world: kit.World, tmp_path: Path) -> None:
-    trained = single_statement_tree()
+    trained = replace(single_statement_tree(), flavour="joblib")
     evaluation = run(demo_evaluation(world, trained, tmp_path))
     assert (evaluation.failure, evaluation.state, evaluation.job.state) == ("", "succeeded", "succeeded")
     results, circumstances = evaluation.results_document, evaluation.circumstances_document
