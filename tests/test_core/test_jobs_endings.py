@@ -62,7 +62,8 @@ def make(key: str = "one", **fields: Any) -> Job:
 def silent(key: str, attempts: int) -> Job:
     """A job whose worker was lost."""
     then = clock.now() - timedelta(seconds=settings.JOB_LEASE_SECONDS + 1)
-    job = make(key, state="running", attempts=attempts, started_at=then, heartbeat_at=then)
+    step = {"name": "Reading", "detail": "holdout v1", "state": "running", "started_at": "", "ended_at": None}
+    job = make(key, state="running", attempts=attempts, started_at=then, heartbeat_at=then, steps=[step])
     Job.objects.filter(id=job.id).update(claim=job.act)
     return job
 
@@ -135,6 +136,9 @@ def test_a_lost_job_that_cannot_be_ended_now_holds_up_no_other() -> None:
     hooks.pop()
     assert runner.sweep()["ended"] == 1
     stuck.refresh_from_db()
+    assert stuck.failure.startswith(
+        "Its worker was lost 3 times while it ran, the last time at the step “Reading” (holdout v1). It is not tried"
+    )
     assert (stuck.state, stuck.failure_code, told) == ("failed", "worker_lost", ["worker_lost"] * 2)
 
 

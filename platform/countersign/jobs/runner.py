@@ -293,6 +293,19 @@ def sweep() -> dict[str, int]:
     return counts
 
 
+def _lost_again_and_again(job: Job) -> str:
+    """Where its workers were lost, since a file that crashes its reader does so each time."""
+    times = "once" if job.attempts == 1 else f"{job.attempts} times"
+    at = ""
+    if running := [step for step in job.steps if step["state"] == "running"]:
+        detail = f" ({running[-1]['detail']})" if running[-1]["detail"] else ""
+        at = f", the last time at the step “{running[-1]['name']}”{detail}"
+    return (
+        f"Its worker was lost {times} while it ran{at}. It is not tried again by itself. If no machine went down, what "
+        "that step works on may have crashed its reader: register it anew. The worker's log says how it ended."
+    )
+
+
 def _recover(job: Job, now: datetime) -> str:
     """End a job whose worker went silent, or give it to another; what was done, as `sweep` counts it."""
     actor = Actor.system(f"job:{job.id}")
@@ -300,8 +313,7 @@ def _recover(job: Job, now: datetime) -> str:
         _end(job, actor, JobFailed("cancelled", "Cancelled."), JobState.CANCELLED)
         return "ended"
     if job.attempts >= job.attempts_allowed:
-        message = f"Its worker was lost {job.attempts} times while it ran. It is not tried again by itself."
-        _end(job, actor, JobFailed("worker_lost", message), JobState.FAILED)
+        _end(job, actor, JobFailed("worker_lost", _lost_again_and_again(job)), JobState.FAILED)
         return "ended"
     Job.objects.filter(_silent(now), id=job.id, claim=job.claim, state=JobState.RUNNING).update(
         state=JobState.QUEUED,
