@@ -9,7 +9,7 @@ VENV    := .venv/bin/python
 # Settings are read, nothing is connected to: for checks that need no service.
 NO_SERVICES := COUNTERSIGN_SECRET_KEY=none DATABASE_URL=postgresql://none@localhost/none REDIS_URL=redis://localhost
 
-.PHONY: run test lint lock bench
+.PHONY: run test lint lock bench third-party
 .SILENT:
 
 # $(call installed,LOCK): .venv holds what LOCK says. Nothing happens while lock and place are the same.
@@ -69,6 +69,11 @@ lint:
 bench:
 	$(call installed,requirements-dev.lock)
 	$(VENV) -m benchmarks
+
+third-party:
+	$(call installed,requirements-dev.lock)
+	$(need_libgomp)
+	$(VENV) -m tests.third_party
 
 lock:
 	command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

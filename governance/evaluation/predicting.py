@@ -111,6 +111,8 @@ def job_failure(context: JobContext, failure: EvaluationFailed, suspect: str = "
     """What the job fails of when its sandbox did; `suspect` is a further sentence. Raises Cancelled where somebody
     asked for that."""
     context.check()
+    if failure.code == "library_version" and "__main__" not in suspect:
+        suspect = ""  # nothing of the file has run; only what the next export would meet again is worth saying
     return JobFailed(
         failure.code, f"{failure.message}{suspect}", said=failure.said, circumstances=failure.circumstances
     )

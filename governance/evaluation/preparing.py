@@ -11,6 +11,7 @@ from django.conf import settings
 
 from countersign.blobs.models import Blob
 from countersign.jobs.handlers import JobFailed
+from governance.evaluation.foreign import why_not_run
 from governance.evaluation.models import Evaluation
 from registry.versions.models import ManifestFile
 from registry.versions.tasks import Task
@@ -34,10 +35,15 @@ class Prepared:
 
 
 def prepare(evaluation: Evaluation) -> Prepared:
-    """Raises JobFailed (no_signature, flavour_unknown, isolation_too_weak, data_elsewhere)."""
+    """Raises JobFailed (flavour_unknown, no_signature, isolation_too_weak, data_elsewhere)."""
     from governance.evaluation.sandbox import Flavour, Limits, detect_isolation
 
     version, data_version = evaluation.version, evaluation.dataset_version
+    try:
+        flavour = Flavour(version.flavour)
+    except ValueError:
+        files = version.files.select_related("blob").order_by("path")
+        raise JobFailed("flavour_unknown", why_not_run(files)) from None
     types = {feature["name"]: feature["type"] for feature in version.signature.get("features", [])}
     if not types:
         raise JobFailed(
@@ -45,14 +51,6 @@ def prepare(evaluation: Evaluation) -> Prepared:
             "The version's signature names no features, so the columns to score are unknown. "
             "Upload it again with `signature.features`.",
         )
-    try:
-        flavour = Flavour(version.flavour)
-    except ValueError:
-        raise JobFailed(
-            "flavour_unknown",
-            f"Models of the kind “{version.flavour}” cannot be run here. Known: {', '.join(Flavour)}. "
-            "Export it as one of these, or upload its scores instead (bring predictions).",
-        ) from None
     isolation = detect_isolation()
     if isolation.level < settings.ISOLATION_MINIMUM:
         raise JobFailed(

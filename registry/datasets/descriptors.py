@@ -11,9 +11,9 @@ import orjson
 from countersign.errors import Invalid
 from registry.names import checked_text
 
-COLUMNS_LIMIT = 2_000
-COLUMNS_BYTES_LIMIT = 40_000
-"""The columns are part of the entry in the ledger, which holds 65,535 bytes."""
+COLUMNS_LIMIT = 10_000
+"""As many as an evaluation reads."""
+COLUMNS_BYTES_LIMIT = 512 * 1024
 FORMATS = ("parquet", "csv")
 
 
@@ -111,9 +111,9 @@ def parse_descriptor(raw: Mapping[str, Any]) -> Descriptor:
 
 
 def checked_columns(raw: Any) -> tuple[Column, ...]:
-    """Columns from JSON, in their order. Raises Invalid: at most 2,000, each named once."""
+    """Columns from JSON, in their order. Raises Invalid: at most COLUMNS_LIMIT, each named once."""
     if not isinstance(raw, Sequence) or isinstance(raw, str) or len(raw) > COLUMNS_LIMIT:
-        raise _wrong("columns", f"Give a list of at most {COLUMNS_LIMIT:,} columns.")
+        raise _wrong("columns", f"It is a list of at most {COLUMNS_LIMIT:,} columns.")
     columns = []
     for one in raw:
         if not isinstance(one, Mapping) or set(one) != {"name", "type"}:

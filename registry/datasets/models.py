@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Q
 
+from countersign import canonical
 from countersign.ledger.models import Recorded
 from registry.visibility import OfDataset, OfTeam
 
@@ -28,6 +29,10 @@ class Dataset(Recorded):
 
     def ledger_state(self) -> dict[str, Any]:
         return {"name": self.name, "team": str(self.team_id), "description": self.description}
+
+
+COLUMNS_TOLD_LIMIT = 40_000
+"""Of the columns' canonical bytes: an entry of the ledger holds 65,535 in all."""
 
 
 class DatasetVersion(Recorded):
@@ -74,7 +79,11 @@ class DatasetVersion(Recorded):
         return f"{self.dataset.name} {self.number}"
 
     def ledger_state(self) -> dict[str, Any]:
-        """Without `query_column` where none is declared: entries of older versions must stay as they are."""
+        """Without `query_column` where none is declared: entries of older versions must stay as they are. Columns
+        too many for an entry are told by number and digest."""
+        columns: Any = [{"name": c["name"], "type": c["type"]} for c in self.columns]
+        if len(canonical.canonical(columns, limit=None)) > COLUMNS_TOLD_LIMIT:
+            columns = {"number": len(columns), "digest": canonical.digest(columns)}
         declared = {"query_column": self.query_column} if self.query_column else {}
         return declared | {
             "dataset": str(self.dataset_id),
@@ -84,7 +93,7 @@ class DatasetVersion(Recorded):
             "format": self.format,
             "size": self.size,
             "rows": self.rows,
-            "columns": [{"name": c["name"], "type": c["type"]} for c in self.columns],
+            "columns": columns,
             "target": self.target,
             "positive_label": self.positive_label,
             "favourable_label": self.favourable_label,

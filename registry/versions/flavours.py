@@ -31,6 +31,10 @@ DIRECTORY_LIMIT = 4 * 1024 * 1024
 ONNX_FIELDS_LIMIT = 4096
 """Of an ONNX file's outermost fields: without functions of its own it has about ten."""
 
+TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""How torch.save began a file before it wrote ZIP archives: its magic number as a pickle of its own, with more pickles
+and raw bytes behind it, so that nothing but torch reads the whole."""
+
 # How XGBoost's save_model begins a file, as JSON and as UBJSON, and LightGBM's.
 _XGBOOST = re.compile(
     rb'\s*\{\s*"(version|learner)"\s*:|\{(L\x00\x00\x00\x00\x00\x00\x00|[iU])\x07(version|learner)'
@@ -118,7 +122,7 @@ def flavour_of(blob: Blob | Incoming, path: str) -> Flavour:
     with storage().open(blob.key) as file:
         head = file.read(HEAD)
         if head.startswith(b"PK\x03\x04"):
-            return Flavour.SKOPS if _has_schema(file, blob.size) else Flavour.UNKNOWN
+            return Flavour.SKOPS if "schema.json" in member_names(file, blob.size) else Flavour.UNKNOWN
         if _XGBOOST.match(head):
             return Flavour.XGBOOST
         if _LIGHTGBM.match(head):
@@ -134,7 +138,7 @@ def flavour_of(blob: Blob | Incoming, path: str) -> Flavour:
 
 def _begins_like_a_pickle(head: bytes) -> bool:
     """Protocol 2 to 5: PROTO and its number. Older ones have no sign by which to know them."""
-    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
+    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5 and not head.startswith(TORCH_LEGACY)
 
 
 def _decompressed(head: bytes) -> bytes | None:
@@ -184,24 +188,26 @@ def _varint(content: bytes, place: int) -> tuple[int, int]:
     return 0, -1
 
 
-def _has_schema(file: BinaryIO, size: int) -> bool:
-    """Whether a ZIP archive has the member `schema.json`. A list of members beyond DIRECTORY_LIMIT is not
-    read."""
+def member_names(file: BinaryIO, size: int) -> list[str]:
+    """The members a ZIP archive lists; none where it lists none that can be read, or more than DIRECTORY_LIMIT."""
     file.seek(max(size - 65_557, 0))  # the end record and its longest comment
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
-        return False
+        return []
     listed, offset = struct.unpack_from("<II", tail, at + 12)
+    large = tail.rfind(b"PK\x06\x06", 0, at) if tail[at - 20 : at - 16] == b"PK\x06\x07" else -1
+    if large >= 0 and at - large >= 76:  # ZIP64, as torch writes every archive
+        at = large
+        listed, offset = struct.unpack_from("<QQ", tail, at + 40)
     if listed > DIRECTORY_LIMIT or listed + offset > size:
-        return False
-    file.seek(size - len(tail) + at - listed)
+        return []
+    file.seek(max(size - len(tail) + at - listed, 0))
     try:
         # The list alone makes an archive whose members lie nowhere: enough to read names, and bounded.
-        names = zipfile.ZipFile(BytesIO(file.read(listed) + tail[at:])).namelist()
+        return zipfile.ZipFile(BytesIO(file.read(listed) + tail[at:])).namelist()
     except (zipfile.BadZipFile, UnicodeDecodeError, ValueError, OverflowError, struct.error):
-        return False
-    return "schema.json" in names
+        return []
 
 
 def _wrong(field: str, sentence: str, code: str) -> Invalid:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from countersign import canonical
 from countersign.errors import Conflict, Invalid, NotFound, Refused
 from countersign.permissions import Permission
 from registry.datasets import reading
@@ -311,8 +312,8 @@ def test_who_may_not_is_refused_and_who_may_not_see_finds_nothing() -> None:
         ({"columns": [{"name": " a", "type": "t"}]}, "columns"),
         ({"columns": [{"name": "", "type": "t"}]}, "columns"),
         ({"columns": [{"name": "a", "type": "t"}] * 2}, "columns"),
-        ({"columns": [{"name": f"{n}", "type": "t"} for n in range(2_001)]}, "columns"),
-        ({"columns": [{"name": f"{n}".rjust(190, "x"), "type": "string"} for n in range(300)]}, "columns"),
+        ({"columns": [{"name": f"{n}", "type": "t"} for n in range(10_001)]}, "columns"),
+        ({"columns": [{"name": f"{n}".rjust(190, "x"), "type": "string"} for n in range(3_000)]}, "columns"),
         ({"location": "x" * 1_001}, "location"),
     ],
 )
@@ -330,3 +331,16 @@ def test_a_descriptor_from_json() -> None:
     assert parse_descriptor({}) == Descriptor()
     with pytest.raises(Invalid):
         parse_descriptor([])  # type: ignore[arg-type]
+
+
+def test_columns_too_many_for_an_entry_are_told_by_number_and_digest() -> None:
+    team, maker = make.make_makers()
+    content = make.parquet_bytes({f"byte_{number:04}": [number] for number in range(2_500)})
+    version = make.make_dataset_version(
+        make.make_dataset(team, actor=maker), actor=maker, content=content, descriptor=Descriptor()
+    )
+    assert len(version.columns) == 2_500
+    told = version.ledger_state()["columns"]
+    assert told == {"number": 2_500, "digest": canonical.digest(version.columns)}
+    version.columns[2_499]["type"] = "double"
+    assert version.ledger_state()["columns"] != told

@@ -152,6 +152,16 @@ def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
             f"The model gives {listed([note.get('given')])} numbers for each row; a regression is measured on one. "
             "Export a model of one target."
         )
+    if (
+        code in ("no_probabilities", "no_predict")
+        and isinstance(note.get("transforms"), str)
+        and note["transforms"]
+    ):
+        return (
+            f"The file holds a {listed([note['transforms']])}, which makes columns for a model and predicts nothing "
+            "itself. Export one pipeline of it and the model that reads those columns, and upload that as a new "
+            "version."
+        )
     if code in ("no_probabilities", "no_predict") and isinstance(note.get("outputs"), list):
         wanted = "class probabilities" if code == "no_probabilities" else "the number it predicts"
         return (
@@ -238,7 +248,9 @@ def _missing_name(note: dict[str, Any]) -> str:
 
 def _wrong_schema(note: dict[str, Any]) -> str:
     missing, extra = note.get("missing"), note.get("extra")
-    remedy = "Choose the dataset version the model was made for, or train the model on these columns."
+    remedy = (
+        f"Choose the dataset version the model was made for, or train the model on these columns. {BRING}"
+    )
     parts = []
     if isinstance(missing, list) and missing:
         parts.append(f"it lacks {listed(missing)}")
@@ -250,7 +262,12 @@ def _wrong_schema(note: dict[str, Any]) -> str:
         )
     wanted, given = note.get("wanted"), note.get("given")
     if isinstance(wanted, int) and isinstance(given, int):
-        return f"The model was trained on {wanted} columns; the dataset gives {given}. {remedy}"
+        made = (
+            " If a vectorizer or an encoder makes its columns out of these, export both as one pipeline."
+            if wanted > given
+            else ""
+        )
+        return f"The model was trained on {wanted:,} columns; the dataset gives {given:,}.{made} {remedy}"
     return f"The model does not accept the dataset's columns. {remedy}"
 
 

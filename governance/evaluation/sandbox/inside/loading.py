@@ -70,17 +70,23 @@ def _classes(model: Any) -> list[str]:
     import numpy
 
     if not callable(getattr(model, "predict_proba", None)):
-        raise Refused("no_probabilities", lacks="predict_proba")
+        raise Refused("no_probabilities", lacks="predict_proba", transforms=_only_transforms(model))
     labels = numpy.asarray(getattr(model, "classes_", None))
     if labels.ndim != 1:
         raise Refused("no_probabilities", lacks="classes_")
     return [str(label) for label in labels.tolist()]
 
 
+def _only_transforms(model: Any) -> str:
+    """The class of a vectorizer, an encoder or a scaler, which stands before a model; empty for anything else."""
+    transforms = callable(getattr(model, "transform", None)) and not callable(getattr(model, "predict", None))
+    return type(model).__qualname__ if transforms else ""
+
+
 def _regressor(model: Any) -> None:
     """Refuse what has no `predict`, and a classifier, whose class labels would pass for numbers."""
     if not callable(getattr(model, "predict", None)):
-        raise Refused("no_predict")
+        raise Refused("no_predict", transforms=_only_transforms(model))
     if callable(getattr(model, "predict_proba", None)) or getattr(model, "classes_", None) is not None:
         raise Refused("not_a_regressor")
 

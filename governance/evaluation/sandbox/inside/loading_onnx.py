@@ -2,7 +2,8 @@
 
 A model of rows and columns takes either one input of one column for each feature, as skl2onnx writes it, or one
 input of all columns. Its probabilities are a tensor of rows x classes, or the sequence of maps (ZipMap) that older
-exporters end with.
+exporters end with. A graph exported for a fixed number of rows, as an exporter leaves it that was told of no free
+dimension, is given that many at a time.
 """
 
 from collections.abc import Callable
@@ -35,7 +36,22 @@ def onnx_model(content: bytes, method: str, labels: list[list[str]]) -> Loaded:
             return _from_maps(result, classes)
         return _two_columns(result) if method == PROBABILITIES else result
 
-    return Loaded(predict, classes, names, width)
+    rows = next((one.shape[0] for one in session.get_inputs() if isinstance(one.shape[0], int)), 0)
+    return Loaded(_so_many_at_a_time(predict, rows) if rows > 0 else predict, classes, names, width)
+
+
+def _so_many_at_a_time(predict: Callable[[Any], Any], rows: int) -> Callable[[Any], Any]:
+    """`predict` for a graph that takes exactly `rows` rows: the last ones are filled up by the last row again."""
+    import numpy
+
+    def in_pieces(frame: Any) -> Any:
+        answers = []
+        for start in range(0, len(frame), rows):
+            places = numpy.arange(start, start + rows).clip(max=len(frame) - 1)
+            answers.append(predict(frame.iloc[places])[: len(frame) - start])
+        return numpy.concatenate(answers)
+
+    return in_pieces
 
 
 _Give = Callable[[Any], dict[str, Any]]
@@ -45,7 +61,7 @@ def _inputs(inputs: list[Any]) -> tuple[_Give, list[str] | None, int | None]:
     """How a frame is handed over, the columns' names if the inputs are named after them, and their number."""
     for one in inputs:
         if not one.type.startswith("tensor(") or not 1 <= len(one.shape) <= 2:
-            raise Refused("not_columns", input=one.name, shape=[str(size) for size in one.shape])
+            raise Refused("not_columns", input=one.name, shape=_shape(one))
     if len(inputs) == 1 and not (len(inputs[0].shape) == 2 and inputs[0].shape[1] == 1):
         one = inputs[0]
         size = one.shape[1] if len(one.shape) == 2 else None
@@ -53,12 +69,17 @@ def _inputs(inputs: list[Any]) -> tuple[_Give, list[str] | None, int | None]:
         return (lambda frame: {one.name: _cast(frame, one)}), None, width
     wide = next((one for one in inputs if len(one.shape) == 2 and one.shape[1] not in (1, None)), None)
     if wide is not None:
-        raise Refused("not_columns", input=wide.name, shape=[str(size) for size in wide.shape])
+        raise Refused("not_columns", input=wide.name, shape=_shape(wide))
 
     def give(frame: Any) -> dict[str, Any]:
         return {one.name: _cast(frame[[one.name]], one).reshape([-1, 1][: len(one.shape)]) for one in inputs}
 
     return give, [one.name for one in inputs], len(inputs)
+
+
+def _shape(one: Any) -> list[str]:
+    """An input's shape for people: a dimension with neither size nor name is any."""
+    return ["any" if size is None else str(size) for size in one.shape]
 
 
 def _cast(frame: Any, one: Any) -> Any:
