@@ -8,6 +8,7 @@ import numpy as np
 
 from governance.evaluation.measures import calibration
 from governance.evaluation.measures import classes as tables
+from governance.evaluation.measures.against_rest import fairness_entry, group_entries
 from governance.evaluation.measures.catalogue import MIN_ROWS
 from governance.evaluation.measures.estimate import (
     Estimate,
@@ -19,6 +20,7 @@ from governance.evaluation.measures.estimate import (
     undefined,
 )
 from governance.evaluation.measures.groups import MAX_GROUPS
+from governance.evaluation.measures.parity import ranged
 from governance.evaluation.measures.proportions import newcombe_difference, wilson
 from governance.evaluation.measures.rows import checked_group
 
@@ -132,26 +134,19 @@ def _calibration_error(
 
 def group_measures(attribute: str, groups: list[Group]) -> list[dict[str, Any]]:
     """One entry a group: worst first by the lower end of its accuracy, insufficient groups last."""
-    entries = []
-    for group in groups:
-        metrics = {
-            "accuracy": wilson(int(group.right.sum()), group.n, empty="There are no rows."),
-            "balanced_accuracy": _balanced_accuracy(group),
-            "calibration_error": group.calibration_error,
-        }
-        entries.append(
-            {
-                "attribute": attribute,
-                "group": group.name,
-                "n": group.n,
-                "sufficient": group.sufficient,
-                "metrics": {name: estimate.as_dict() for name, estimate in metrics.items()},
-            }
-        )
-    return sorted(
-        entries,
-        key=lambda entry: (not entry["sufficient"], entry["metrics"]["accuracy"]["ci_low"], entry["group"]),
-    )
+    return group_entries(attribute, groups, _measures, _worst_first)
+
+
+def _measures(group: Group) -> dict[str, Estimate]:
+    return {
+        "accuracy": wilson(int(group.right.sum()), group.n, empty="There are no rows."),
+        "balanced_accuracy": _balanced_accuracy(group),
+        "calibration_error": group.calibration_error,
+    }
+
+
+def _worst_first(entry: dict[str, Any]) -> tuple[bool, float, str]:
+    return not entry["sufficient"], entry["metrics"]["accuracy"]["ci_low"], entry["group"]
 
 
 def _balanced_accuracy(group: Group) -> Estimate:
@@ -175,23 +170,11 @@ def fairness(attribute: str, groups: list[Group]) -> dict[str, Any]:
     compared = [(group, _against_rest(group)) for group in groups]
     compared.sort(key=lambda pair: _smallest_ratio_first(*pair))
     sufficient = [group for group in groups if group.sufficient]
-    return {
-        "attribute": attribute,
-        "reference": None,
-        "groups": [
-            {
-                "group": group.name,
-                "n": group.n,
-                "status": "measured" if group.sufficient else "insufficient",
-                **{name: estimate.as_dict() for name, estimate in measures.items()},
-            }
-            for group, measures in compared
-        ],
-        "accuracy_gap": _gap(
-            [(group, group.right.sum() / group.n, group.accuracy) for group in sufficient]
-        ).as_dict(),
-        "balanced_accuracy_gap": _balanced_gap(sufficient).as_dict(),
+    gaps = {
+        "accuracy_gap": _gap([(group, group.right.sum() / group.n, group.accuracy) for group in sufficient]),
+        "balanced_accuracy_gap": _balanced_gap(sufficient),
     }
+    return fairness_entry(attribute, compared, gaps)
 
 
 def _smallest_ratio_first(group: Group, measures: dict[str, Estimate]) -> tuple[bool, float, str]:
@@ -235,5 +218,4 @@ def _gap(members: list[tuple[Group, float, FloatArray]]) -> Estimate:
         return undefined(FEW, method=METHOD, n=n)
     value = float(np.ptp([point for _, point, _ in members]))
     moves = np.ptp([drawn - point for _, point, drawn in members], axis=0)
-    reach = float(np.quantile(moves, 0.95))
-    return around(value, max(value - reach, 0.0), min(value + reach, 1.0), method=METHOD, n=n)
+    return ranged(value, moves, method=METHOD, n=n, highest=1.0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from governance.evaluation.measures.estimate import Estimate, FloatArray, Z, around, undefined
 from governance.evaluation.measures.holm import holm, two_shares, two_sided
+from governance.evaluation.measures.joined import joined
 
 if TYPE_CHECKING:
     from governance.evaluation.measures.groups import Group
@@ -26,18 +27,16 @@ def differences(group: Group, reference: Group) -> dict[str, Estimate]:
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:
-    """`first` minus `second`, of rows that are not shared, with the interval recovered from both intervals (MOVER:
-    Zou & Donner 2008, Statistics in Medicine 27)."""
+    """`first` minus `second`, of rows that are not shared, with the interval of `joined`."""
     n = first.n
     if first.value is None or second.value is None:
         reason = first.undefined or second.undefined or "One of the two is not defined."
         return undefined(reason, method=INDEPENDENT, n=n)
     value = first.value - second.value
-    if first.ci_low is None or first.ci_high is None or second.ci_low is None or second.ci_high is None:
+    ends = joined(first, second)
+    if ends is None:
         return Estimate(value, None, None, "no interval, one of the two has none", n)
-    low = ((first.value - first.ci_low) ** 2 + (second.ci_high - second.value) ** 2) ** 0.5
-    high = ((first.ci_high - first.value) ** 2 + (second.value - second.ci_low) ** 2) ** 0.5
-    return around(value, value - low, value + high, method=INDEPENDENT, n=n)
+    return around(value, *ends, method=INDEPENDENT, n=n)
 
 
 def standard_error(estimate: Estimate) -> float:
@@ -63,8 +62,13 @@ def widest(
     Tukey's range, 1949), as `groups.spread` does for rates. No distance is above `highest`.
     """
     moves = rng.normal(size=(draws, len(points))) * own
-    value, reach = float(np.ptp(points)), float(np.quantile(np.ptp(moves, axis=1), 0.95))
-    return around(value, max(value - reach, 0.0), min(value + reach, highest), method=RANGE, n=n)
+    return ranged(float(np.ptp(points)), np.ptp(moves, axis=1), method=RANGE, n=n, highest=highest)
+
+
+def ranged(value: float, moves: FloatArray, *, method: str, n: int, highest: float) -> Estimate:
+    """A largest distance plus and minus the 95 % quantile of `moves`, how far draws move two groups apart."""
+    reach = float(np.quantile(moves, 0.95))
+    return around(value, max(value - reach, 0.0), min(value + reach, highest), method=method, n=n)
 
 
 def gap(name: str, groups: list[Group], rng: np.random.Generator, draws: int) -> Estimate:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from governance.evaluation.measures.against_rest import fairness_entry, group_entries
 from governance.evaluation.measures.catalogue import MIN_ROWS
 from governance.evaluation.measures.estimate import (
     Estimate,
@@ -94,17 +95,7 @@ def _members(names: list[str], of_queries: IntArray, values: Mapping[str, FloatA
 
 def _measures(attribute: str, members: list[Group]) -> list[dict[str, Any]]:
     """One entry a group: worst first by the lower end of its NDCG@10, those with too few queries last."""
-    entries = [
-        {
-            "attribute": attribute,
-            "group": group.name,
-            "n": group.n,
-            "sufficient": group.sufficient,
-            "metrics": {name: estimate.as_dict() for name, estimate in averages(group.values).items()},
-        }
-        for group in members
-    ]
-    return sorted(entries, key=_worst_first)
+    return group_entries(attribute, members, lambda group: averages(group.values), _worst_first)
 
 
 def _worst_first(entry: dict[str, Any]) -> tuple[bool, float, str]:
@@ -120,20 +111,12 @@ def _fairness(attribute: str, members: list[Group], seed: int, draws: int) -> di
         ((group, _ratio(group)) for group in members),
         key=lambda pair: (not pair[0].sufficient, pair[1].value or 0.0, pair[0].name),
     )
-    return {
-        "attribute": attribute,
-        "reference": None,
-        "groups": [
-            {
-                "group": group.name,
-                "n": group.n,
-                "status": "measured" if group.sufficient else "insufficient",
-                "ndcg_ratio": ratio.as_dict(),
-            }
-            for group, ratio in compared
-        ],
-        "ndcg_gap": _gap([group for group in members if group.sufficient], attribute, seed, draws).as_dict(),
-    }
+    gap = _gap([group for group in members if group.sufficient], attribute, seed, draws)
+    return fairness_entry(
+        attribute,
+        [(group, {"ndcg_ratio": ratio}) for group, ratio in compared],
+        {"ndcg_gap": gap},
+    )
 
 
 def _ratio(group: Group) -> Estimate:

@@ -9,6 +9,7 @@ from scipy.special import stdtrit
 from scipy.stats import ttest_ind
 
 from governance.evaluation.measures import errors
+from governance.evaluation.measures.against_rest import fairness_entry, group_entries
 from governance.evaluation.measures.catalogue import MIN_ROWS
 from governance.evaluation.measures.estimate import (
     Estimate,
@@ -22,6 +23,7 @@ from governance.evaluation.measures.estimate import (
 from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.holm import holm
 from governance.evaluation.measures.parity import RANGE, widest
+from governance.evaluation.measures.ranking import of_samples
 from governance.evaluation.measures.rows import checked_group
 
 WELCH = "Welch's t"
@@ -84,10 +86,10 @@ def group_measures(
 
     `spread` is the target's standard deviation over all rows.
     """
-    entries = []
-    for group in groups:
+
+    def measures(group: Group) -> dict[str, Estimate]:
         actual, predicted = group.actual, group.predicted
-        metrics = {
+        return {
             "mean_absolute_error": errors.absolute(actual, predicted),
             "root_mean_squared_error": errors.root_mean_squared(actual, predicted),
             "mean_error": errors.bias(actual, predicted),
@@ -95,16 +97,8 @@ def group_measures(
             "r_squared": errors.r_squared(actual, predicted),
             "share_within_tolerance": errors.within(actual, predicted, tolerance),
         }
-        entries.append(
-            {
-                "attribute": attribute,
-                "group": group.name,
-                "n": group.n,
-                "sufficient": group.sufficient,
-                "metrics": {name: estimate.as_dict() for name, estimate in metrics.items()},
-            }
-        )
-    return sorted(entries, key=_worst_first)
+
+    return group_entries(attribute, groups, measures, _worst_first)
 
 
 def _worst_first(entry: dict[str, Any]) -> tuple[bool, float, str]:
@@ -124,23 +118,8 @@ def fairness(attribute: str, groups: list[Group], *, seed: int, draws: int, spre
     compared.sort(key=lambda pair: _largest_ratio_first(*pair))
     sufficient = [group for group in groups if group.sufficient]
     gap = _gap(sufficient, seed=seed, attribute=attribute, draws=draws)
-    tests = _p_values(sufficient)
-    return {
-        "attribute": attribute,
-        "reference": None,
-        "groups": [
-            {
-                "group": group.name,
-                "n": group.n,
-                "status": "measured" if group.sufficient else "insufficient",
-                **{name: estimate.as_dict() for name, estimate in measures.items()},
-                **({"p_values": tests[group.name]} if tests.get(group.name) else {}),
-            }
-            for group, measures in compared
-        ],
-        "mean_error_gap": gap.as_dict(),
-        "standardised_mean_error_gap": _standardised(gap, spread).as_dict(),
-    }
+    gaps = {"mean_error_gap": gap, "standardised_mean_error_gap": _standardised(gap, spread)}
+    return fairness_entry(attribute, compared, gaps, p_values=_p_values(sufficient))
 
 
 def _p_values(groups: list[Group]) -> dict[str, dict[str, dict[str, float]]]:
@@ -204,8 +183,8 @@ def difference_of_means(first: FloatArray, second: FloatArray) -> Estimate:
     one, two = errors.standard_error(first) ** 2, errors.standard_error(second) ** 2
     if min(n, len(second)) < 2 or one + two == 0:
         return Estimate(value, None, None, errors.SAME_ERROR, n)
-    freedom = (one + two) ** 2 / (one**2 / (n - 1) + two**2 / (len(second) - 1))
-    half = float(stdtrit(freedom, 0.975)) * (one + two) ** 0.5
+    error, freedom = of_samples([one, two], [n, len(second)])
+    half = float(stdtrit(freedom, 0.975)) * error
     return around(value, value - half, value + half, method=WELCH, n=n)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, undefined
+from governance.evaluation.measures.joined import joined
 from governance.evaluation.measures.ranking import Placed, placements, roc_auc
 from governance.evaluation.measures.sorted_rows import ascending, run_blocks
 
@@ -44,8 +43,8 @@ class Whole:
         """The ROC AUC of all rows minus `own`, that of the rows `inside`: above 0 these are ranked worse.
 
         The rows inside are among all rows, so the two areas move together; their covariance is the sum of the
-        products of what each shared row adds to either (DeLong 1988). The interval is recovered from the two
-        intervals with that correlation (Zou 2007, Psychological Methods 12), which keeps the logit's skew.
+        products of what each shared row adds to either (DeLong 1988). The interval is `joined` with
+        that correlation, which keeps the logit's skew.
         """
         n = own.n
         whole = self.area
@@ -57,9 +56,8 @@ class Whole:
             return Estimate(0.0, 0.0, 0.0, "by definition", n)
         together = self._correlation(inside, own.value, whole.value)
         value = whole.value - own.value
-        low = _reach(whole.value - whole.ci_low, own.ci_high - own.value, together)
-        high = _reach(whole.ci_high - whole.value, own.value - own.ci_low, together)
-        return Estimate(value, max(value - low, -1.0), min(value + high, 1.0), METHOD, n)
+        low, high = joined(whole, own, together=together) or (-1.0, 1.0)
+        return Estimate(value, max(low, -1.0), min(high, 1.0), METHOD, n)
 
     def _correlation(self, inside: NDArray[np.bool_], own: float, whole: float) -> float:
         """That of the areas of the rows inside and of all rows. What each row adds is summed block by block and never
@@ -97,7 +95,3 @@ class _Influence:
             moved[positive] = (above - self._area) / (positives * (positives - 1)) ** 0.5
             moved[~positive] = (below - self._area) / (negatives * (negatives - 1)) ** 0.5
         return moved
-
-
-def _reach(one: float, other: float, together: float) -> float:
-    return math.sqrt(max(one**2 + other**2 - 2 * together * one * other, 0.0))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from governance.evaluation.labels import canonical_label
-from governance.evaluation.measures.errors import mean
+from governance.evaluation.measures.errors import mean, mean_of_losses
 from governance.evaluation.measures.estimate import Estimate, FloatArray, undefined
 from governance.evaluation.measures.proportions import wilson
 from governance.evaluation.probes.passes import Answer, Found, Pass
@@ -170,7 +170,7 @@ def _measured(one: _Flipped, given: list[Answer]) -> tuple[Estimate, dict[str, A
         if subject.changed is None
         else wilson(int(switched.sum()), subject.rows, empty="No row.")
     )
-    moved = mean(np.concatenate(moves), lowest=0.0)
+    moved = mean_of_losses(np.concatenate(moves))
     return rate, {"rows": subject.rows, "mean_distance": moved.as_dict(), "directions": directions}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from governance.evaluation.measures.estimate import Estimate, undefined
+from governance.evaluation.measures.joined import joined
 from governance.evaluation.probes.headline import Headline
 from governance.evaluation.probes.passes import Answer, Found, Pass
 from governance.evaluation.probes.robustness import failed_sentence
@@ -59,21 +59,13 @@ class Training:
 
 
 def gap(training: Estimate, evaluation: Estimate) -> Estimate:
-    """The one minus the other, two independent samples; the interval is recovered from the two intervals (Zou &
-    Donner 2008, Statistics in Medicine 27), which keeps their skew."""
+    """The one minus the other, two independent samples, with the interval of `joined`."""
     n = training.n + evaluation.n
     for one, where in ((training, "training"), (evaluation, "evaluation")):
         if one.value is None:
             return undefined(f"On the {where} data: {one.undefined}", method=METHOD, n=n)
     value = float(training.value or 0.0) - float(evaluation.value or 0.0)
-    if (learned := _arms(training)) is None or (other := _arms(evaluation)) is None:
+    ends = joined(training, evaluation)
+    if ends is None:
         return Estimate(value, None, None, "no interval, one of the two measures has none", n)
-    low, high = math.hypot(learned[0], other[1]), math.hypot(learned[1], other[0])
-    return Estimate(value, value - low, value + high, METHOD, n)
-
-
-def _arms(estimate: Estimate) -> tuple[float, float] | None:
-    """How far the interval reaches below and above the value."""
-    if estimate.value is None or estimate.ci_low is None or estimate.ci_high is None:
-        return None
-    return estimate.value - estimate.ci_low, estimate.ci_high - estimate.value
+    return Estimate(value, *ends, METHOD, n)
