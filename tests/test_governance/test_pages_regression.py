@@ -69,7 +69,7 @@ def test_every_measure_stands_with_interval_rule_and_result(world: kit.World) ->
         f"{measured['mean_absolute_error'][key]:,.0f}" for key in ("value", "ci_low", "ci_high")
     )
     assert (
-        f"Mean absolute error {value} {low} to {high} 11,957 Student&#x27;s t upper end at most 9,500 Met"
+        f"Mean absolute error {value} {low} to {high} 11,957 Student&#x27;s t, log scale upper end at most 9,500 Met"
         in rows
     )
     assert {row.split()[0] for row in rows[:2]} == {"R²", "Mean"}  # those with a rule come first
