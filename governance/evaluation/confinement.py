@@ -24,6 +24,7 @@ def findings(found: Isolation | None = None) -> Iterator[Finding]:
     found = found or detect_isolation()
     seen = f"level {found.level} ({', '.join(found.layers) or 'no layer'}) on {found.kernel}"
     refused = " ".join(found.refused)
+    lacking = f"; not in force: {refused}" if refused else ""
     if found.level < settings.ISOLATION_MINIMUM:
         yield missing(
             "Sandbox",
@@ -41,7 +42,7 @@ def findings(found: Isolation | None = None) -> Iterator[Finding]:
             do=f"{refused} Linux 5.13 or newer with Landlock reaches level 2.",
         )
     else:
-        yield ok("Sandbox", seen)
+        yield ok("Sandbox", f"{seen}{lacking}")
     if found.level and "notification" not in found.layers:
         yield weak(
             "Sandbox's notes",

@@ -6,7 +6,7 @@ import pwd
 import shutil
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -73,11 +73,14 @@ def readable_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path and os.path.exists(path)))
 
 
-def command(module: str, *arguments: str, bubblewrap: bool) -> list[str]:
-    """The command line that runs `main` of a module of `inside`, without site-packages or start-up files."""
+def command(module: str, *arguments: str, layers: Collection[str]) -> list[str]:
+    """The command line that runs `main` of a module of `inside`, without site-packages or start-up files, in
+    bubblewrap where that is one of the `layers`."""
     program = f"import sys; sys.path += {list(PROGRAM_FOLDERS)!r}; from inside.{module} import main; main()"
     python = [interpreter(), "-P", "-s", "-S", "-u", "-W", "ignore", "-c", program, *arguments]
-    return [*_bubblewrap(), "--", *python] if bubblewrap else python
+    if "bubblewrap" not in layers:
+        return python
+    return [*_bubblewrap(own_proc="own_proc" in layers), "--", *python]
 
 
 def bubblewrap_path() -> str | None:
@@ -85,13 +88,18 @@ def bubblewrap_path() -> str | None:
     return shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
 
 
-def _bubblewrap() -> Sequence[str]:
-    """bubblewrap with its own file tree, processes, network and users; only what may be read is in it."""
+def _bubblewrap(*, own_proc: bool) -> Sequence[str]:
+    """bubblewrap with its own file tree, processes, network and users; only what may be read is in it.
+
+    Containers with a masked /proc refuse a fresh one. Then theirs is bound: its names can be seen, and Landlock
+    leaves of its content no more than the model's own entry.
+    """
     path = bubblewrap_path()
     if path is None:
         raise FileNotFoundError("bubblewrap is not installed")
     arguments = [path, "--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1"]
-    arguments += ["--cap-drop", "ALL", "--proc", "/proc"]
+    arguments += ["--cap-drop", "ALL"]
+    arguments += ["--proc", "/proc"] if own_proc else ["--ro-bind", "/proc", "/proc"]
     for device in _DEVICES:
         arguments += ["--dev-bind", device, device]
     files = [path for path in readable_paths() if path not in (*_DEVICES, *_PROCESS)]

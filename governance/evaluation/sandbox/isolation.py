@@ -22,7 +22,8 @@ class Isolation:
     `level` 3: level 2 inside bubblewrap. 2: Landlock, a system-call filter and limits. 1: filter and limits;
     files the worker can read are readable. 0: limits only; network and programs are open. `layers` are the
     parts in force, `refused` says of each missing part why in a sentence. `landlock_abi` 0: no Landlock.
-    With the layer `notification`, part of no level, refused calls are counted whatever the model says.
+    Two layers are part of no level. `notification`: refused calls are counted whatever the model says. `own_proc`:
+    inside bubblewrap /proc shows the model's own processes alone; without it the names of the container's others.
     """
 
     level: int
@@ -66,7 +67,7 @@ def detect_isolation() -> Isolation:
     user: int | None = None
     if os.geteuid() == 0:
         user = host.spare_user()
-        report = _probe(user=user, bubblewrap=False)
+        report = _probe(user=user)
         if "failed" in report or report["unreadable"]:
             cause = report.get("failed") or f"it cannot read {report['unreadable'][0]}"
             refused.append(
@@ -76,7 +77,7 @@ def detect_isolation() -> Isolation:
             user, report = None, None
         layers.append("other_user" if user else "no_capabilities")
     if report is None:
-        report = _probe(user=None, bubblewrap=False)
+        report = _probe(user=None)
     for layer in ("seccomp", "landlock", "notification"):
         reason = report.get("failed") or report[layer]
         if reason:
@@ -86,22 +87,32 @@ def detect_isolation() -> Isolation:
     if host.bubblewrap_path() is None:
         refused.append("bubblewrap: it is not installed. Install the package bubblewrap to reach level 3.")
     elif level_of(layers) == 2:
-        inner = _probe(user=user, bubblewrap=True)
-        reason = inner.get("failed") or next((inner[layer] for layer in layers if inner.get(layer)), "")
-        if reason:
-            refused.append(f"bubblewrap: {reason}.")
-        else:
+        reason = _why_not(user, layers, "bubblewrap", "own_proc")
+        if not reason:
+            layers += ["bubblewrap", "own_proc"]
+        elif not _why_not(user, layers, "bubblewrap"):
             layers.append("bubblewrap")
+            refused.append(
+                f"own_proc: {reason}. A model sees which processes this container has, and can read nothing of them."
+            )
+        else:
+            refused.append(f"bubblewrap: {reason}.")
     abi = int(report.get("landlock_abi", 0))
     return Isolation(level_of(layers), tuple(layers), kernel, abi, tuple(refused))
 
 
-def _probe(*, user: int | None, bubblewrap: bool) -> dict[str, Any]:
+def _why_not(user: int | None, layers: Collection[str], *more: str) -> str:
+    """Why `layers` do not all hold together with these further ones; empty where they do."""
+    report = _probe(user=user, layers=more)
+    return str(report.get("failed") or next((report[layer] for layer in layers if report.get(layer)), ""))
+
+
+def _probe(*, user: int | None, layers: Collection[str] = ()) -> dict[str, Any]:
     """Run `inside.probe` as it would run a model; a report, or {"failed": why it could not even start}."""
     identity: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     try:
         done = subprocess.run(
-            host.command("probe", json.dumps(host.readable_paths()), bubblewrap=bubblewrap),
+            host.command("probe", json.dumps(host.readable_paths()), layers=layers),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=host.ENVIRONMENT,

@@ -145,7 +145,7 @@ class _Running:
         self._started = time.monotonic()
         try:
             self._process = subprocess.Popen(
-                host.command("start", str(self._spec.reading), bubblewrap=bubblewrap),
+                host.command("start", str(self._spec.reading), layers=isolation.layers),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log.writing,
                 stderr=self._log.writing,

@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from governance.evaluation.confinement import findings
 from governance.evaluation.sandbox import (
     EvaluationFailed,
     Isolation,
@@ -47,6 +48,36 @@ def test_every_missing_part_is_explained(isolation: Isolation) -> None:
         assert (layer in isolation.layers) != (word in explained)
     if os.geteuid() == 0:
         assert ("other_user" in isolation.layers) != ("A user of its own" in explained)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that a model's own user may read too."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_where_a_fresh_proc_is_refused_the_containers_own_is_bound(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a container with a masked /proc answers; what bubblewrap itself does there was tried by hand.
+    stand_in = open_folder / "bwrap"
+    stand_in.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *"--proc /proc"*)\n'
+        '  echo "bwrap: Can\'t mount proc on /newroot/proc: Operation not permitted" >&2; exit 1;;\n'
+        '*"--ro-bind /proc /proc"*) ;; *) exit 2;; esac\n'
+        'while [ "$1" != -- ]; do shift; done; shift; exec "$@"\n'
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(host, "bubblewrap_path", lambda: str(stand_in))
+    found = detect_isolation.__wrapped__()
+    assert found.level == 3
+    assert ("bubblewrap" in found.layers, "own_proc" in found.layers) == (True, False)
+    (told,) = (reason for reason in found.refused if reason.startswith("own_proc"))
+    assert "Can't mount proc on /newroot/proc" in told
+    assert "own_proc" in next(iter(findings(found))).seen
 
 
 def test_the_environment_is_whole_and_holds_nothing_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ in for any record.
 import io
 import json
 import os
+import resource
 import struct
 from typing import Any, NoReturn
 
@@ -116,6 +117,20 @@ _MEMORY_PHRASES = (
 )
 
 
+def _memory_used_up() -> bool:
+    """Whether the address space came within a tenth of its limit. What libraries raise then may be anything, an
+    error without an exception among it."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    try:
+        with open("/proc/self/status") as source:
+            peak = next((int(line.split()[1]) << 10 for line in source if line.startswith("VmPeak:")), 0)
+    except MemoryError:
+        return True
+    except OSError:
+        return False
+    return limit != resource.RLIM_INFINITY and peak > limit - limit // 10
+
+
 def _code(during: str, error: BaseException) -> str:
     """The failure code for an exception; chained causes count as well."""
     if isinstance(error, Refused):
@@ -126,7 +141,7 @@ def _code(during: str, error: BaseException) -> str:
     if any(phrase in _text(error) for phrase in _MEMORY_PHRASES):
         return "out_of_memory"
     if during == "import":
-        return "sandbox_unavailable"
+        return "out_of_memory" if _memory_used_up() else "sandbox_unavailable"
     if any(isinstance(item, OSError) for item in chain):
         return "forbidden"
     if during == "load":
