@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 from typing import Any
 
@@ -57,6 +59,26 @@ def test_a_worker_killed_in_mid_evaluation_ends_the_job_exactly_once(
     assert evaluation["state"] == "succeeded", evaluation["failure"]
     assert stack.job(asked["job"])["attempts"] == 2
     assert entries_about(stack, "governance.evaluation.succeeded", asked["number"]) == 1
+
+
+def test_a_process_that_crashes_ends_its_evaluation_and_no_other(
+    stack: Stack, told: Told, engineer: httpx.Client
+) -> None:
+    # As a native reader of the data would crash; its process alone is gone, the worker goes on with another.
+    asked, other = ask(engineer, 1), ask(engineer, 2)
+
+    def busy() -> dict[str, Any] | None:
+        job = stack.job(asked["job"])
+        return job if job["steps"] else None
+
+    running = until(busy, seconds=30, what="the evaluation to take a step")
+    stack.sql("UPDATE jobs_job SET attempts_allowed = attempts WHERE id = %s", asked["job"])
+    os.kill(int(running["worker"].rpartition(":")[2]), signal.SIGSEGV)
+    evaluation = ended(engineer, asked["number"])
+    assert (evaluation["state"], evaluation["failure_code"]) == ("failed", "worker_lost")
+    assert "at the step “" in evaluation["failure"]
+    assert entries_about(stack, "governance.evaluation.failed", asked["number"]) == 1
+    assert ended(engineer, other["number"])["state"] == "succeeded"
 
 
 def test_a_second_run_gives_the_same_results_byte_for_byte(
