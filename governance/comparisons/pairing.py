@@ -99,6 +99,7 @@ def differences_of(
                 scores=ours,
                 champion_scores=theirs,
                 queries=data.queries,
+                groups=data.groups,
                 **how,
             )
     wanted = evaluation.dataset_version

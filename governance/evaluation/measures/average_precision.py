@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit, stdtr, stdtrit
+from scipy.special import expit, logit, stdtrit
 
-from governance.evaluation.measures.differences import difference
+from governance.evaluation.measures.differences import difference, students_difference
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
     Estimate,
@@ -123,12 +123,7 @@ def average_precision_difference(
     spread, freedom = of_samples(
         [float(squares[labels == label].sum()) for label in (1, 0)], [positives, n - positives]
     )
-    if spread <= NO_SPREAD:
-        certain = (0.0, 0.0, 1.0) if abs(value) <= NO_SPREAD else (None, None, None)
-        return difference(value, *certain, method, n)
-    half = float(stdtrit(freedom, 0.975)) * spread
-    low, high = max(value - half, -1.0), min(value + half, 1.0)
-    return difference(value, low, high, float(2 * stdtr(freedom, -abs(value) / spread)), method, n)
+    return students_difference(value, spread, freedom, method, n)
 
 
 def exact_average_precision(labels: IntArray, scores: FloatArray) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, t
 
 from governance.evaluation.measures.estimate import NO_SPREAD, TAILS, FloatArray, IntArray, Z
 
@@ -54,6 +54,18 @@ def mean_difference(differences: FloatArray) -> dict[str, Any]:
     error = float(differences.std(ddof=1)) / n**0.5
     p = float(2 * norm.sf(abs(value) / error))
     return difference(value, value - Z * error, value + Z * error, p, method, n)
+
+
+def students_difference(value: float, error: float, freedom: float, method: str, n: int) -> dict[str, Any]:
+    """A difference of two measures between 0 and 1, with Student's t interval and test of this standard error; without
+    one where there is no spread, unless there is no difference either."""
+    if error <= NO_SPREAD:
+        if abs(value) <= NO_SPREAD:
+            return difference(0.0, 0.0, 0.0, 1.0, method, n)
+        return difference(value, None, None, None, method, n)
+    half = float(t.ppf(0.975, freedom)) * error
+    p = float(2 * t.sf(abs(value) / error, freedom))
+    return difference(value, max(value - half, -1.0), min(value + half, 1.0), p, method, n)
 
 
 def drawn_difference(value: float, drawn: FloatArray, method: str, n: int) -> dict[str, Any]:

@@ -79,6 +79,14 @@ def class_groups(
     return _held(_each(groups, order, diffs))
 
 
+def query_groups(
+    diffs_of: Callable[[Mask], Diffs], *, groups: Mapping[str, Any], order: IntArray
+) -> list[dict[str, Any]]:
+    """Of each group of queries the paired differences that `diffs_of` makes of them. The queries are sorted by `order`;
+    the columns of `groups` name each query's group."""
+    return _held(_each(groups, order, diffs_of))
+
+
 def area_difference(labels: IntArray, ours: FloatArray, theirs: FloatArray) -> dict[str, Any]:
     """The difference in ROC AUC by paired DeLong (`auc_difference`); undefined where either has no order."""
     positives = int(labels.sum())

@@ -14,14 +14,24 @@ from governance.evaluation.measures.differences import (
     mcnemar,
     mean_difference,
     resampled_cells,
+    students_difference,
     undefined_difference,
 )
-from governance.evaluation.measures.estimate import FloatArray, IntArray, centred, plain, stream
-from governance.evaluation.measures.groups_comparison import class_groups
+from governance.evaluation.measures.estimate import (
+    FloatArray,
+    IntArray,
+    centred,
+    few,
+    plain,
+    stream,
+)
+from governance.evaluation.measures.groups_comparison import class_groups, why_no_order
 from governance.evaluation.measures.multiclass import brier_losses
+from governance.evaluation.measures.ranking import LEAST_OF_DIFFERENCE, of_samples, placements
 from governance.evaluation.measures.rows import checked_codes, checked_probabilities, checked_seed
+from governance.evaluation.measures.shortfall import influence
 
-BOOTSTRAP = "paired bootstrap"
+BOOTSTRAP, PAIRED_MEAN = "paired bootstrap", "paired DeLong of the mean, Student's t"
 NOT_DEFINED = "Of one of the two it is not defined on these rows."
 
 #: So many numbers are held at a time: 128 MB.
@@ -43,7 +53,8 @@ def compare_paired_classes(
     The form of `compare_paired`: `n`, `discordant`, `diffs`, `groups`. `labels` are positions in `names`; both tables
     have a column for each of them, of a class that a model does not know 0. What follows from the confusion tables
     has the interval of the paired bootstrap, accuracy the p of McNemar's exact test; means of rows have the paired
-    normal interval. Independent of the order of the rows; raises ValueError as `measure_multiclass` does.
+    normal interval, the mean of the ROC AUC against all others DeLong's. Independent of the order of the rows; raises
+    ValueError as `measure_multiclass` does.
     """
     checked_seed(seed=seed, draws=draws)
     many = len(names)
@@ -58,6 +69,7 @@ def compare_paired_classes(
     diffs = _of_tables(truth, our_class, their_class, many, stream(seed, "paired rows"), draws)
     diffs["accuracy"]["p"] = mcnemar(only_ours, only_theirs)
     diffs["accuracy"]["method"] = f"{BOOTSTRAP}, p by McNemar's exact test"
+    diffs["macro_roc_auc"] = _macro_area(truth, ours, theirs, list(names))
     for name, losses in (("log_loss", _log_losses), ("brier", _brier_losses)):
         diffs[name] = mean_difference(losses(truth, ours) - losses(truth, theirs))
     result = {
@@ -68,6 +80,28 @@ def compare_paired_classes(
     }
     rounded: dict[str, Any] = plain(result)
     return rounded
+
+
+def _macro_area(labels: IntArray, ours: FloatArray, theirs: FloatArray, names: list[str]) -> dict[str, Any]:
+    """The difference in the mean over the classes of the data of the ROC AUC against all others.
+
+    The variance is that of the mean of the differences of what each row adds to either area (paired DeLong, of the mean
+    as in `multiclass.one_vs_rest`). Undefined where either gives a class with rows no order.
+    """
+    n, present = len(labels), np.flatnonzero(np.bincount(labels, minlength=len(names)))
+    value, moved = 0.0, np.zeros(n)
+    for at in present:
+        own = (labels == at).astype(np.int64)
+        if reason := why_no_order(own, ours[:, at], theirs[:, at]):
+            return undefined_difference(f"Class “{names[at]}”: {reason}", PAIRED_MEAN, n)
+        for given, sign in ((ours, 1), (theirs, -1)):
+            value += sign * float(placements(own, given[:, at])[0].mean()) / len(present)
+            moved += sign * influence(own, given[:, at]) / len(present)
+    rows = np.bincount(labels)[present]
+    parts = np.bincount(labels, weights=moved**2)[present]
+    spread, freedom = of_samples([float(part) for part in parts], [int(one) for one in rows])
+    method = few(PAIRED_MEAN, rows=int(rows.min()), least=LEAST_OF_DIFFERENCE)
+    return students_difference(value, spread, freedom, method, n)
 
 
 def _of_truth(labels: IntArray, given: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from governance.evaluation.measures.estimate import (
 from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.parity import RANGE, widest
 from governance.evaluation.measures.queries import averages
-from governance.evaluation.measures.rows import checked_group
+from governance.evaluation.measures.rows import Coded, checked_group
 
 MEASURE = "ndcg_at_10"
 SHOWN = (MEASURE, "mean_reciprocal_rank", "mean_average_precision")
@@ -67,29 +67,35 @@ def by_group(
     fairness: list[dict[str, Any]] = []
     unmeasured: list[dict[str, str]] = []
     for attribute in sorted(groups):
-        names, of_rows = checked_group(
-            groups[attribute], attribute=attribute, rows=len(codes), most=MAX_GROUPS
-        )
-        of_queries = np.zeros(int(codes.max()) + 1, dtype=np.int64)
-        of_queries[codes] = of_rows
-        if (of_queries[codes] != of_rows).any():
+        column = group_of_query(groups[attribute], attribute, codes)
+        if column is None:
             why = "It differs between the rows of one query, and an order is one of all rows of a query."
             unmeasured.append({"what": f"Groups by {attribute}", "why": why})
             continue
-        members = _members(names, of_queries, values)
+        members = _members(column, values)
         entries += _measures(attribute, members)
         fairness.append(_fairness(attribute, members, seed, draws))
     return entries, fairness, unmeasured
 
 
-def _members(names: list[str], of_queries: IntArray, values: Mapping[str, FloatArray]) -> list[Group]:
+def group_of_query(values: Any, attribute: str, codes: IntArray) -> Coded | None:
+    """For each query its group, or None where rows of one query are in several. ValueError as in `checked_group`."""
+    names, of_rows = checked_group(values, attribute=attribute, rows=len(codes), most=MAX_GROUPS)
+    of_queries = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+    of_queries[codes] = of_rows
+    if (of_queries[codes] != of_rows).any():
+        return None
+    return Coded(tuple(names), of_queries)
+
+
+def _members(column: Coded, values: Mapping[str, FloatArray]) -> list[Group]:
     known = ~np.isnan(values[MEASURE])
     found = []
-    for code, name in enumerate(names):
-        inside = known & (of_queries == code)
+    for code, name in enumerate(column.names):
+        inside = known & (column.codes == code)
         if inside.any():
             shown = {measure: np.sort(values[measure][inside]) for measure in SHOWN}
-            found.append(Group(name, shown, np.sort(values[MEASURE][known & (of_queries != code)])))
+            found.append(Group(name, shown, np.sort(values[MEASURE][known & (column.codes != code)])))
     return found
 
 

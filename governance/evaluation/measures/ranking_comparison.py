@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from governance.evaluation.measures.differences import (
     undefined_difference,
 )
 from governance.evaluation.measures.estimate import NO_SPREAD, FloatArray, plain, stream
+from governance.evaluation.measures.groups_comparison import query_groups
+from governance.evaluation.measures.queries_groups import SHOWN, group_of_query
 from governance.evaluation.measures.rows import checked_numbers, checked_queries, checked_seed
 
 BOOTSTRAP = "paired bootstrap over queries"
@@ -28,13 +31,15 @@ def compare_paired_ranking(
     queries: Any,
     seed: int,
     draws: int = 2000,
+    groups: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The difference, `scores` minus `champion_scores`, in each measure, averaged over the same queries.
 
     The form of `compare_paired`: `n` (queries that have a relevant row), `discordant` (queries whose NDCG@10 is higher
     under one of the two), `diffs`. Intervals are percentiles of resampled queries, the same ones for every measure
-    (Sakai 2006, SIGIR); from 20,000 queries on the paired normal one. Independent of the order of the rows; raises
-    ValueError as `measure_ranking` does.
+    (Sakai 2006, SIGIR); from 20,000 queries on the paired normal one. `groups` has the paired differences of each group
+    of queries, normal ones; an attribute that differs between the rows of a query has none. Independent of the order
+    of the rows; raises ValueError as `measure_ranking` does.
     """
     checked_seed(seed=seed, draws=draws)
     truth = checked_numbers(relevance, name="relevance")
@@ -43,8 +48,16 @@ def compare_paired_ranking(
     codes = checked_queries(queries, rows=len(truth))
     mine, other = (of_queries.by_query(truth, given, codes) for given in (ours, theirs))
     table = np.stack([mine[name] - other[name] for name in mine])
-    table = table[:, ~np.isnan(table[0])]
-    table = table[:, np.lexsort(table)]
+    known = ~np.isnan(table[0])
+    table = table[:, known]
+    order = np.lexsort(table)
+    table = table[:, order]
+    columns = {name: group_of_query(column, name, codes) for name, column in (groups or {}).items()}
+    entries = query_groups(
+        lambda inside: {name: mean_difference(table[list(mine).index(name)][inside]) for name in SHOWN},
+        groups={name: column.take(known) for name, column in columns.items() if column is not None},
+        order=order,
+    )
     first = table[list(mine).index("ndcg_at_10")]
     result = {
         "n": table.shape[1],
@@ -53,7 +66,7 @@ def compare_paired_ranking(
             "only_champion_right": int((first < -NO_SPREAD).sum()),
         },
         "diffs": _diffs(list(mine), table, stream(seed, "paired queries"), draws),
-        "groups": [],
+        "groups": entries,
     }
     rounded: dict[str, Any] = plain(result)
     return rounded
