@@ -23,8 +23,10 @@ from governance.comparisons.lines import (
     measure_lines,
 )
 from governance.comparisons.queries import comparing_now, comparison_of, newest_pair, why_not_paired
+from governance.evaluation.suites import SUITES
 from governance.evaluation.yardstick import yardstick_of
 from registry.versions.access import get_model, get_version
+from registry.versions.tasks import Task
 
 CHOICES = 50
 
@@ -84,6 +86,7 @@ def compare(request: HttpRequest, name: str, number: int, other: int) -> HttpRes
         "summary": in_words(lines),
         "answers": answer_table(comparison),
         "groups": group_lines(comparison),
+        "counted": "queries" if evaluation and SUITES[evaluation.suite].task is Task.RANKING else "rows",
         "everything": everything,
         "facts": [fact for fact in facts if everything or fact.was != fact.now],
         "same_facts": sum(fact.was == fact.now for fact in facts),

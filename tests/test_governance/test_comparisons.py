@@ -302,4 +302,10 @@ def test_rankings_are_compared_query_by_query(transactional_db: None) -> None:
     assert difference["method"] == "paired bootstrap over queries"
     assert found["n"] == evidence[0].results_document["queries"]["measured"]
     page = kit.browser(world.maker_user).get(f"/models/{world.model.name}/versions/2/compare/3/")
-    assert "NDCG@10 higher is better" in kit.text_of(page)
+    text = kit.text_of(page)
+    assert "NDCG@10 higher is better" in text
+    assert {one["attribute"] for one in found["groups"]} == {"desk"}  # ink differs between the rows of a query
+    assert sum(one["n"] for one in found["groups"]) == found["n"]
+    few = found["groups"][0]
+    assert (few["sufficient"], few["n"]) == (False, 50)
+    assert "Group Queries Result desk left 50 Insufficient data" in text
