@@ -10,22 +10,27 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
-def numbers_of(column: Any) -> NDArray[Any]:
-    """Numbers or truth values of an Arrow array; numbers are Arrow's own and not to be written to. ValueError where a
-    value is missing: fill the gaps first."""
+def numbers_of(column: Any, *, missing: float | None = None) -> NDArray[Any]:
+    """Numbers or truth values of an Arrow array, `missing` where it has none. Without gaps numbers are Arrow's own and
+    not to be written to. ValueError where a value is missing and nothing stands for it."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if array.null_count:
-        raise ValueError("a missing value is no number")
     if pa.types.is_boolean(array.type):
-        return numbers_of(pc.cast(array, pa.uint8())).astype(np.bool_)
+        return numbers_of(pc.cast(array, pa.uint8()), missing=missing).astype(np.bool_)
     kind = np.dtype(array.type.to_pandas_dtype())
     buffer = array.buffers()[1]
     if buffer is None:
-        return np.empty(0, dtype=kind)
-    return np.frombuffer(buffer, dtype=kind, count=len(array), offset=array.offset * kind.itemsize)
+        held: NDArray[Any] = np.zeros(len(array), dtype=kind)
+    else:
+        held = np.frombuffer(buffer, dtype=kind, count=len(array), offset=array.offset * kind.itemsize)
+    if not array.null_count:
+        return held
+    if missing is None:
+        raise ValueError("a missing value is no number")
+    filled = held.copy()
+    filled[numbers_of(pc.is_null(array))] = missing
+    return filled
 
 
 def reals_of(column: Any) -> NDArray[np.float64]:
     """Numbers of any width as float64, a missing one as NaN."""
-    wide = pc.cast(column, pa.float64(), safe=False)
-    return numbers_of(pc.fill_null(wide, float("nan")) if wide.null_count else wide)
+    return numbers_of(pc.cast(column, pa.float64(), safe=False), missing=float("nan"))

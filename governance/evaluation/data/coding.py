@@ -42,8 +42,9 @@ class Coder:
             places[place] = self._place(MISSING_GROUP if value is None else canonical_label(value))
         if indices.null_count:
             places[-1] = self._place(MISSING_GROUP)
-            indices = pc.fill_null(indices, pa.scalar(-1, indices.type))
-        self._codes[self._filled : self._filled + len(piece)] = places[numbers_of(indices)]
+        self._codes[self._filled : self._filled + len(piece)] = places[
+            numbers_of(pc.cast(indices, pa.int64()), missing=-1)
+        ]
         self._filled += len(piece)
 
     def _place(self, name: str) -> int:

@@ -143,8 +143,9 @@ def value_hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
     dictionary = array.dictionary
     numeric = _is_number(dictionary.type)
     of_values = value_hashes(dictionary) if numeric else text_hashes(_words(dictionary))
-    codes = pc.fill_null(pc.cast(array.indices, pa.int64()), len(of_values))
-    hashes = np.append(of_values, _MISSING)[numbers_of(codes)]
+    hashes = np.append(of_values, _MISSING)[
+        numbers_of(pc.cast(array.indices, pa.int64()), missing=len(of_values))
+    ]
     return hashes
 
 
@@ -176,7 +177,7 @@ def _as_numbers(array: pa.Array) -> Hashes | None:
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         array = pc.cast(array, pa.timestamp("us"), safe=False)
     wide = pa.uint64() if pa.types.is_uint64(kind) else pa.int64()
-    whole = numbers_of(pc.fill_null(pc.cast(array, wide, safe=False), 0))
+    whole = numbers_of(pc.cast(array, wide, safe=False), missing=0)
     bits: Hashes = np.array(whole).view(np.uint64)
     return bits
 

@@ -109,7 +109,9 @@ def _count(column: _Column, array: pa.Array) -> None:
     if column.constant:
         if column.first is None:
             column.first = present[0].as_py()
-        column.constant = bool(pc.all(pc.equal(present, pa.scalar(column.first, array.type))).as_py())
+        # Held against its own first value: to make an Arrow scalar of another would import pandas.
+        same = bool(pc.all(pc.equal(present, present[0])).as_py())
+        column.constant = same and present[0].as_py() == column.first
     if column.words is None:
         return
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from governance.evaluation.measures import calibration, parity
 from governance.evaluation.measures import table as tables
@@ -99,26 +100,25 @@ def split(
     each group's is held.
     """
     names, codes = checked_group(values, attribute=attribute, rows=len(labels), most=MAX_GROUPS)
-    groups = []
-    for code, name in enumerate(names):
-        inside = codes == code
+
+    def measured(name: str, inside: NDArray[np.bool_]) -> Group:
+        """One at a time: the rows of the one before are let go of first."""
         own_labels, own_scores = labels[inside], scores[inside]
         counts = tables.confusion(own_labels, own_scores, threshold)
         area = roc_auc(own_labels, own_scores)
-        groups.append(
-            Group(
-                name,
-                counts,
-                tables.draw_tables(counts, stream(seed, "group", attribute, name), draws),
-                area,
-                whole.shortfall(inside, area),
-                _calibration_error(
-                    own_labels, own_scores, stream(seed, "group calibration", attribute, name), draws
-                ),
-                calibration.mean_calibration(own_labels, own_scores),
-            )
+        return Group(
+            name,
+            counts,
+            tables.draw_tables(counts, stream(seed, "group", attribute, name), draws),
+            area,
+            whole.shortfall(inside, area),
+            _calibration_error(
+                own_labels, own_scores, stream(seed, "group calibration", attribute, name), draws
+            ),
+            calibration.mean_calibration(own_labels, own_scores),
         )
-    return groups
+
+    return [measured(name, codes == code) for code, name in enumerate(names)]
 
 
 def _calibration_error(
