@@ -27,11 +27,11 @@ Found = dict[str, tuple[float, Estimate]]
 @dataclass(frozen=True, slots=True)
 class Case:
     """Some measures in one setting: `simulated` makes a set and measures it. `safe` intervals hold the truth more often
-    than they say, by design; `strained` says why no interval can hold it in this setting."""
+    than they say, by design, of the measures named; `strained` says why no interval can hold it in this setting."""
 
     setting: str
     simulated: Callable[[np.random.Generator], Found]
-    safe: bool = False
+    safe: frozenset[str] = frozenset()
     strained: str = ""
 
 
@@ -77,7 +77,7 @@ def _line(case: Case, name: str, tally: Tally) -> Line:
     apart = share - TARGET
     said = "within"
     if abs(apart) > ALLOWED:
-        said = "below" if apart < 0 else "safe by design" if case.safe else "above, on the safe side"
+        said = "below" if apart < 0 else "safe by design" if name in case.safe else "above, on the safe side"
     if tally.few:
         said += f"; its method says \N{LEFT DOUBLE QUOTATION MARK}{FEW_ROWS}\N{RIGHT DOUBLE QUOTATION MARK}"
         said += "" if tally.few == known else f" in {tally.few:,} sets"

@@ -16,7 +16,6 @@ from governance.evaluation.measures.estimate import (
     Estimate,
     FloatArray,
     IntArray,
-    around,
     from_draws,
     stream,
     undefined,
@@ -332,8 +331,7 @@ def spread(names: list[str], groups: list[Group]) -> Estimate:
         moves.append(
             np.ptp([of(group.drawn) - point for group, point in zip(groups, points, strict=True)], axis=0)
         )
-    value, reach = float(max(distances)), float(np.quantile(np.max(moves, axis=0), 0.95))
-    return around(value, max(value - reach, 0.0), min(value + reach, 1.0), method=METHOD, n=n)
+    return parity.ranged(float(max(distances)), np.max(moves, axis=0), method=METHOD, n=n, highest=1.0)
 
 
 def _missing(names: list[str], groups: list[Group]) -> str | None:
