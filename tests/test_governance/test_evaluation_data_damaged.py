@@ -20,6 +20,13 @@ from governance.evaluation.data import open_data
 
 ROWS = 600
 COMPRESSIONS = ("none", "snappy", "zstd", "gzip")
+PLAIN: dict[str, Any] = {
+    "data_format": "parquet",
+    "features": ["size"],
+    "target": "happened",
+    "positive_label": "1",
+    "sensitive_attributes": ["sex"],
+}
 
 
 def table() -> pa.Table:
@@ -127,3 +134,47 @@ def test_a_row_that_is_not_utf8_is_not_quoted(tmp_path: Path) -> None:
         )
     assert failed.value.code == "data_unreadable"
     assert "Jane" not in failed.value.message
+
+
+def lying(path: Path, *, size: int) -> Path:
+    """A file of pages of 2 MB that say of themselves they hold `size` bytes; its footer says what is true."""
+    columns = {name: np.arange(2**18) % 2 for name in ("size", "happened", "sex")}
+    pq.write_table(
+        pa.table(columns),
+        path,
+        use_dictionary=False,
+        data_page_size=2**22,
+        max_rows_per_page=2**20,
+        compression="zstd",
+    )
+    true, told = (_zigzag(number) for number in (2**21 + 8, size))  # eight bytes for what is missing
+    assert len(true) == len(told)
+    content = path.read_bytes()
+    assert content.count(b"\x15\x00\x15" + true) == 3
+    path.write_bytes(content.replace(b"\x15\x00\x15" + true, b"\x15\x00\x15" + told))
+    return path
+
+
+def _zigzag(number: int) -> bytes:
+    number, found = number * 2, bytearray()
+    while number >= 0x80:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def test_pages_larger_than_the_footer_says_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    path = lying(tmp_path / "data.parquet", size=2**27 - 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(JobFailed) as refused:
+        open_data(path, **PLAIN)
+    assert refused.value.code == "data_too_large"
+    assert "of which 383 MB must be held at once" in refused.value.message
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+def test_a_page_that_holds_less_than_it_says_is_damaged(tmp_path: Path) -> None:
+    path = lying(tmp_path / "data.parquet", size=2**20 + 1)
+    with pytest.raises(JobFailed) as refused:
+        open_data(path, **PLAIN)
+    assert refused.value.code == "data_unreadable"

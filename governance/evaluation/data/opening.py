@@ -56,7 +56,7 @@ def open_data(
             "Train without it and upload a new version.",
         )
     heard: Tick = tick or (lambda rows: None)
-    source = _source(path, data_format, heard)
+    source: Source = CsvSource(path, heard) if data_format == "csv" else ParquetSource(path)
     named = [name for name in (row_key, time_column, query_column) if name]
     outside = list(dict.fromkeys([target, *sensitive_attributes, *named]))
     _refuse_schema(source, [*features, *outside])
@@ -107,11 +107,8 @@ def open_data(
 @damage_told
 def open_features(path: Path, *, data_format: str, features: Sequence[str], tick: Tick) -> Features:
     """Open a file that `open_data` accepted, for its features alone. Raises JobFailed where it is damaged."""
-    return Features(source=_source(path, data_format, tick), features=tuple(features), tick=tick)
-
-
-def _source(path: Path, data_format: str, tick: Tick) -> Source:
-    return CsvSource(path, tick) if data_format == "csv" else ParquetSource(path)
+    source: Source = CsvSource(path, tick) if data_format == "csv" else ParquetSource(path, accepted=features)
+    return Features(source=source, features=tuple(features), tick=tick)
 
 
 def _take(coder: Coder, piece: object, name: str) -> None:

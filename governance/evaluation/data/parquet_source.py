@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from governance.evaluation.data.parquet_pages import Pages, pages_of
 from governance.evaluation.data.source import (
     MOST_TEXT_BYTES,
     PIECE_ROWS,
@@ -20,13 +21,16 @@ from governance.evaluation.data.source import (
 
 #: The most bytes of one row group, as its columns lie in memory, that are read.
 MOST_GROUP_BYTES = 1 << 30
+#: The most bytes of its pages that lie in memory at once: of each column one, and its dictionary.
+MOST_PAGE_BYTES = 256 << 20
 _BUFFER = 1 << 20
 
 
 class ParquetSource:
-    """A Parquet file. Raises JobFailed (data_unreadable, data_too_large, no_rows) when it is opened or read."""
+    """A Parquet file. Raises JobFailed (data_unreadable, data_too_large, no_rows) when it is opened or read. Sizes of
+    `accepted` columns were looked at already."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, accepted: Sequence[str] = ()) -> None:
         self._path = path
         try:
             with self._file() as file:
@@ -38,6 +42,7 @@ class ParquetSource:
         refuse_sizes(self.rows, self._metadata.num_columns)
         self.schema: pa.Schema = self._plain.remove_metadata()
         self._dictionaries: dict[str, pa.Array] = {}
+        self._looked_at = set(accepted)
 
     def _file(self, text: Sequence[str] = ()) -> pq.ParquetFile:
         # Buffered, so that of a large row group only the pages at hand are in memory; text as dictionaries, so that
@@ -49,6 +54,8 @@ class ParquetSource:
     def pieces(self, columns: Sequence[str], *, start: int = 0) -> Iterator[pa.RecordBatch]:
         """See `Source.pieces`."""
         columns = list(columns)
+        if not self._looked_at.issuperset(columns):
+            self.refuse_groups(columns)
         first, skip = self._group_of(start)
         text = [name for name in columns if _is_text(self.schema.field(name).type)]
         kept = [name for name in columns if pa.types.is_dictionary(self.schema.field(name).type)]
@@ -81,22 +88,20 @@ class ParquetSource:
         return self._metadata.num_row_groups, 0
 
     def refuse_groups(self, columns: Sequence[str]) -> None:
-        """Raises JobFailed (data_too_large) where a row group holds more in these columns than is read."""
+        """Raises JobFailed (data_too_large, data_unreadable) where a row group holds more in these columns than is
+        read, by what its pages say: none of them was decompressed yet."""
         wanted = set(columns)
-        for number in range(self._metadata.num_row_groups):
-            group = self._metadata.row_group(number)
-            chunks = (group.column(place) for place in range(group.num_columns))
-            size = sum(
-                chunk.total_uncompressed_size
-                for chunk in chunks
-                if chunk.path_in_schema.split(".")[0] in wanted
-            )
-            if size > MOST_GROUP_BYTES:
-                raise too_large(
-                    f"holds {size / (1 << 30):.1f} GB in the columns of row group {number + 1}, and at most "
-                    f"{MOST_GROUP_BYTES >> 30} GB of one can be read",
-                    "Write it again with smaller row groups, of 100,000 rows for example.",
+        with self._path.open("rb") as file:
+            for number in range(self._metadata.num_row_groups):
+                group = self._metadata.row_group(number)
+                chunks = [group.column(place) for place in range(group.num_columns)]
+                read = [
+                    _pages(file, chunk) for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted
+                ]
+                _refuse_pages(
+                    number, sum(pages.total for pages in read), sum(pages.at_once for pages in read)
                 )
+        self._looked_at |= wanted
 
     def _learn_dictionaries(self, columns: list[str]) -> None:
         """One dictionary a column for the whole file, in order of appearance, whatever its row groups hold."""
@@ -138,6 +143,31 @@ class ParquetSource:
                 "Shorten its values.",
             )
         return column.cast(field.type)
+
+
+def _pages(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Pages:
+    starts = (chunk.dictionary_page_offset, chunk.data_page_offset)
+    try:
+        return pages_of(
+            file, min(start for start in starts if start is not None), chunk.total_compressed_size
+        )
+    except (ValueError, OSError) as error:
+        raise unreadable("parquet", str(error)) from error
+
+
+def _refuse_pages(group: int, total: int, at_once: int) -> None:
+    if total > MOST_GROUP_BYTES:
+        raise too_large(
+            f"holds {total / (1 << 30):.1f} GB in the columns of row group {group + 1}, and at most "
+            f"{MOST_GROUP_BYTES >> 30} GB of one can be read",
+            "Write it again with smaller row groups, of 100,000 rows for example.",
+        )
+    if at_once > MOST_PAGE_BYTES:
+        raise too_large(
+            f"has pages in row group {group + 1} of which {at_once >> 20:,} MB must be held at once, and at most "
+            f"{MOST_PAGE_BYTES >> 20} MB can be",
+            "Write it again with pages of 1 MB, which is what Parquet's writers make when not told otherwise.",
+        )
 
 
 def _is_text(kind: pa.DataType) -> bool:
