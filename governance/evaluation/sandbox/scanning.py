@@ -4,7 +4,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from governance.evaluation.scanner import FileReport, ScanReport, file_report, judge
 
@@ -75,7 +75,7 @@ def _shown(names: list[str]) -> list[str]:
     return [printable(name.replace("\n", "\ufffd"))[:_LONGEST_NAME] for name in names]
 
 
-def _texts(value: Any) -> bool:
+def _texts(value: Any) -> TypeGuard[list[str]]:
     return type(value) is list and all(type(item) is str for item in value)
 
 
