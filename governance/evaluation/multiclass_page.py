@@ -13,7 +13,7 @@ from countersign.web.charts import Bars
 from governance.evaluation.figures import calibration_figure
 from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Task
 from governance.evaluation.models import Evaluation
-from governance.evaluation.rest_tables import attributes, group_rows
+from governance.evaluation.rest_tables import attributes, each, group_rows
 from governance.evaluation.writing import span, written
 from governance.evaluation.yardstick import Yardstick
 
@@ -58,13 +58,13 @@ def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
         "class_rows": [_class_row(one) for one in results["per_class"]],
         "confusion_rows": confusion_rows(results),
         "mistakes": mistakes(results),
-        "groups": group_rows(evaluation, yardstick, (accuracy, balanced)),
+        "groups": group_rows(evaluation, yardstick, accuracy, each(balanced)),
         "attributes": attributes(
             evaluation,
             yardstick,
             Task.MULTICLASS,
             FAIRNESS["accuracy_ratio"],
-            FAIRNESS["accuracy_difference"],
+            each(FAIRNESS["accuracy_difference"]),
         ),
         "group_heads": (accuracy.label, balanced.label),
         "against_heads": ("Accuracy ratio", "Difference"),

@@ -67,7 +67,7 @@ def _groups(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
     elif task is Task.BINARY:
         rows = tables.group_rows(evaluation, yardstick, width=DRAWING_WIDTH)
     else:
-        rows = rest_tables.group_rows(evaluation, yardstick, (measure,), width=DRAWING_WIDTH)
+        rows = rest_tables.group_rows(evaluation, yardstick, measure, rest_tables.each(), width=DRAWING_WIDTH)
     return {
         "groups": rows[:GROUPS_SHOWN],
         "group_count": len(rows),

@@ -11,7 +11,7 @@ from countersign.web import charts, formats
 from countersign.web.charts import Bars
 from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Task
 from governance.evaluation.models import Evaluation
-from governance.evaluation.rest_tables import attributes, group_rows
+from governance.evaluation.rest_tables import attributes, each, group_rows
 from governance.evaluation.writing import span, written
 from governance.evaluation.yardstick import Yardstick
 
@@ -28,8 +28,8 @@ def context(evaluation: Evaluation, yardstick: Yardstick) -> dict[str, Any]:
             (formats.percent(share), formats.score(value)) for share, value in results["curves"]["quantiles"]
         ],
         "sizes": [_size(one) for one in results["curves"]["by_size"]],
-        "groups": group_rows(evaluation, yardstick, (SHOWN, *BESIDE)),
-        "attributes": attributes(evaluation, yardstick, Task.RANKING, FAIRNESS["ndcg_ratio"]),
+        "groups": group_rows(evaluation, yardstick, SHOWN, each(*BESIDE)),
+        "attributes": attributes(evaluation, yardstick, Task.RANKING, FAIRNESS["ndcg_ratio"], each()),
         "group_heads": (SHOWN.label, *(one.label for one in BESIDE)),
         "against_heads": ("NDCG ratio",),
         "counted": "Queries",

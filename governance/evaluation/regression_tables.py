@@ -6,65 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.safestring import SafeString
-
 from countersign.web import formats
-from governance.evaluation.measures.catalogue import (
-    AGAINST_EACH,
-    FAIRNESS,
-    FAIRNESS_RULES,
-    METRICS,
-    Task,
-    of_task,
-)
+from governance.evaluation import rest_tables
+from governance.evaluation.measures.catalogue import FAIRNESS, METRICS, Task
 from governance.evaluation.models import Evaluation
-from governance.evaluation.tables import (
-    Attribute,
-    Estimate,
-    champion_groups,
-    distance,
-    drawn,
-    judged,
-    shared_axis,
-    words,
-)
+from governance.evaluation.rest_tables import RestRow
+from governance.evaluation.tables import Attribute, Estimate
 from governance.evaluation.writing import span, written
 from governance.evaluation.yardstick import Yardstick
 
 ERROR, BIAS = METRICS["mean_absolute_error"], METRICS["mean_error"]
 RATIO = FAIRNESS["mean_absolute_error_ratio"]
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorRow:
-    """One group of one attribute: how far off it is predicted, beside all rows, and which way."""
-
-    attribute: str
-    group: str
-    n: int
-    value: str
-    interval: str
-    drawing: SafeString | str
-    champion: str
-    squared: str
-    bias: str
-    bias_interval: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class AgainstRow:
-    """One group against all other rows: the ratio of the errors, and the two differences."""
-
-    group: str
-    n: int
-    value: str
-    interval: str
-    drawing: SafeString | str
-    differences: tuple[str, ...]
-    state: str
-    status: str
-    undefined: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,44 +31,21 @@ class QuantileRow:
     outside: bool
 
 
-def group_rows(evaluation: Evaluation, yardstick: Yardstick, *, width: int = 240) -> list[ErrorRow]:
+def group_rows(evaluation: Evaluation, yardstick: Yardstick, *, width: int = 240) -> list[RestRow]:
     """Groups by the upper end of their mean absolute error, largest first; those with too few rows last."""
-    results = evaluation.results_document
-    entries = results["groups"]
-    theirs = champion_groups(yardstick)
-    whole = results["metrics"][ERROR.name]["value"]
-    limits = [limit.value for limit in yardstick.limits_on(ERROR.name, each="groups")]
-    axis = shared_axis([entry["metrics"][ERROR.name] for entry in entries], whole, *limits)
-    rows = []
-    for entry in sorted(entries, key=_worst_first):
-        attribute, group, metrics = entry["attribute"], entry["group"], entry["metrics"]
-        found = yardstick.limits_on(ERROR.name, each="groups", attribute=attribute)
-        state, limit = judged(found, yardstick, group=(attribute, group))
-        beside = theirs.get((attribute, group), {}).get(ERROR.name, {})
-        rows.append(
-            ErrorRow(
-                attribute=words(attribute),
-                group=group,
-                n=entry["n"],
-                value=written(ERROR, metrics[ERROR.name]["value"]),
-                interval=span(ERROR, metrics[ERROR.name]),
-                drawing=drawn(
-                    f"{words(attribute)} {group}: {ERROR.label}",
-                    metrics[ERROR.name],
-                    limit=limit,
-                    axis=axis,
-                    reference=whole,
-                    insufficient=not entry["sufficient"] or state == "insufficient",
-                    width=width,
-                ),
-                champion=written(ERROR, beside["value"]) if beside.get("value") is not None else "",
-                squared=written(ERROR, metrics["root_mean_squared_error"]["value"]),
-                bias=formats.quantity(metrics[BIAS.name]["value"], plus=True),
-                bias_interval=span(BIAS, metrics[BIAS.name]),
-                state="insufficient" if not entry["sufficient"] else state,
-            )
-        )
-    return rows
+    return rest_tables.group_rows(
+        evaluation, yardstick, ERROR, _beside, worst_first=_worst_first, width=width
+    )
+
+
+def _beside(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The root mean squared error, the mean error, and its interval."""
+    metrics = entry["metrics"]
+    return (
+        written(ERROR, metrics["root_mean_squared_error"]["value"]),
+        formats.quantity(metrics[BIAS.name]["value"], plus=True),
+        span(BIAS, metrics[BIAS.name]),
+    )
 
 
 def _worst_first(entry: Mapping[str, Any]) -> tuple[bool, float, str]:
@@ -125,51 +54,13 @@ def _worst_first(entry: Mapping[str, Any]) -> tuple[bool, float, str]:
     return not entry["sufficient"], -reach, entry["group"]
 
 
-def attributes(evaluation: Evaluation, yardstick: Yardstick, *, width: int = 240) -> list[Attribute]:
+def attributes(evaluation: Evaluation, yardstick: Yardstick) -> list[Attribute]:
     """Each attribute's groups against all other rows, and the distance between them."""
-    entries = evaluation.results_document["fairness"]
-    limits = [limit.value for limit in yardstick.limits_on(RATIO.name, each="fairness")]
-    axis = shared_axis([group[RATIO.name] for entry in entries for group in entry["groups"]], 1.0, *limits)
-    return [_attribute(entry, yardstick, axis, width) for entry in entries]
+    return rest_tables.attributes(evaluation, yardstick, Task.REGRESSION, RATIO, _differences)
 
 
-def _attribute(
-    entry: Mapping[str, Any], yardstick: Yardstick, axis: tuple[float, float], width: int
-) -> Attribute:
-    name = entry["attribute"]
-    limits = yardstick.limits_on(RATIO.name, each="fairness", attribute=name)
-    found = Attribute(words(name), "", demands=tuple(one.demand for one in limits))
-    for group in entry["groups"]:
-        estimate: Estimate = group[RATIO.name]
-        state, limit = judged(limits, yardstick, group=(name, group["group"]))
-        measured = group["status"] == "measured"
-        found.rows.append(
-            AgainstRow(
-                group=group["group"],
-                n=group["n"],
-                value=written(RATIO, estimate["value"]),
-                interval=span(RATIO, estimate),
-                drawing=drawn(
-                    f"{words(name)} {group['group']}: ratio",
-                    estimate,
-                    limit=limit,
-                    axis=axis,
-                    reference=1.0,
-                    insufficient=not measured or state == "insufficient",
-                    width=width,
-                ),
-                differences=tuple(
-                    _signed(group[one]) for one in ("mean_absolute_error_difference", "mean_error_difference")
-                ),
-                state=state if measured else "insufficient",
-                status=group["status"],
-                undefined=str(estimate.get("undefined", "")),
-            )
-        )
-    for measure in of_task(FAIRNESS_RULES, Task.REGRESSION).values():
-        if measure.name not in AGAINST_EACH:
-            found.distances.append(distance(measure, entry, yardstick, width))
-    return found
+def _differences(group: Mapping[str, Any]) -> tuple[str, ...]:
+    return _signed(group["mean_absolute_error_difference"]), _signed(group["mean_error_difference"])
 
 
 def _signed(estimate: Estimate) -> str:

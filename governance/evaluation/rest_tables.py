@@ -1,15 +1,15 @@
-"""Evidence by group where each group is held against all others, as rows of tables: several classes, and rankings.
+"""Evidence by group where each group is held against all others, as rows of tables: several classes, numbers, rankings.
 Nothing is computed here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.safestring import SafeString
 
-from governance.evaluation.measures.catalogue import FAIRNESS_RULES, Measure, Task, of_task
+from governance.evaluation.measures.catalogue import AGAINST_EACH, FAIRNESS_RULES, Measure, Task, of_task
 from governance.evaluation.models import Evaluation
 from governance.evaluation.tables import (
     Attribute,
@@ -42,11 +42,25 @@ class RestRow:
     undefined: str
 
 
+#: What stands in further cells of a group's row, from its entry in the evidence.
+Beside = Callable[[Mapping[str, Any]], tuple[str, ...]]
+
+
+def each(*measures: Measure) -> Beside:
+    """Each of the measures with its interval in one cell, from wherever an entry holds them."""
+    return lambda entry: tuple(_with_interval(one, entry.get("metrics", entry)[one.name]) for one in measures)
+
+
 def group_rows(
-    evaluation: Evaluation, yardstick: Yardstick, measures: tuple[Measure, ...], *, width: int = 240
+    evaluation: Evaluation,
+    yardstick: Yardstick,
+    shown: Measure,
+    beside: Beside,
+    *,
+    worst_first: Callable[[Mapping[str, Any]], Any] | None = None,
+    width: int = 240,
 ) -> list[RestRow]:
-    """Groups in the order of the evidence, worst first by the first of the measures; the others stand beside it."""
-    shown, *beside = measures
+    """Groups by the measure shown, in the order of the evidence or `worst_first`."""
     results = evaluation.results_document
     theirs = champion_groups(yardstick)
     whole = results["metrics"][shown.name]["value"]
@@ -54,11 +68,10 @@ def group_rows(
     others = limits if whole is None else [*limits, whole]
     axis = shared_axis([entry["metrics"][shown.name] for entry in results["groups"]], *others)
     rows = []
-    for entry in results["groups"]:
+    for entry in sorted(results["groups"], key=worst_first) if worst_first else results["groups"]:
         attribute, group, estimate = entry["attribute"], entry["group"], entry["metrics"][shown.name]
         found = yardstick.limits_on(shown.name, each="groups", attribute=attribute)
         champion = theirs.get((attribute, group), {}).get(shown.name, {}).get("value")
-        further = [(one, entry["metrics"][one.name]) for one in beside]
         rows.append(
             _row(
                 shown,
@@ -73,7 +86,7 @@ def group_rows(
                 group=group,
                 n=entry["n"],
                 champion="" if champion is None else written(shown, champion),
-                beside=tuple(_with_interval(one, number) for one, number in further),
+                beside=beside(entry),
             )
         )
     return rows
@@ -84,26 +97,27 @@ def attributes(
     yardstick: Yardstick,
     task: Task,
     ratio: Measure,
-    difference: Measure | None = None,
+    beside: Beside,
     *,
     width: int = 240,
 ) -> list[Attribute]:
-    """Each attribute's groups against all others, and the distance between them."""
+    """Each attribute's groups against all others by the ratio, and the distances between them."""
     entries = evaluation.results_document["fairness"]
     limits = [limit.value for limit in yardstick.limits_on(ratio.name, each="fairness")]
     axis = shared_axis([group[ratio.name] for entry in entries for group in entry["groups"]], 1.0, *limits)
-    return [_attribute(entry, yardstick, task, (ratio, difference), axis, width) for entry in entries]
+    return [_attribute(entry, yardstick, task, ratio, beside, axis, width) for entry in entries]
 
 
 def _attribute(
     entry: Mapping[str, Any],
     yardstick: Yardstick,
     task: Task,
-    measures: tuple[Measure, Measure | None],
+    ratio: Measure,
+    beside: Beside,
     axis: tuple[float, float],
     width: int,
 ) -> Attribute:
-    (ratio, difference), name = measures, entry["attribute"]
+    name = entry["attribute"]
     limits = yardstick.limits_on(ratio.name, each="fairness", attribute=name)
     found = Attribute(words(name), "", demands=tuple(one.demand for one in limits))
     for group in entry["groups"]:
@@ -120,11 +134,11 @@ def _attribute(
                 attribute=words(name),
                 group=group["group"],
                 n=group["n"],
-                beside=(_with_interval(difference, group[difference.name]),) if difference else (),
+                beside=beside(group),
             )
         )
     for measure in of_task(FAIRNESS_RULES, task).values():
-        if measure is not ratio:
+        if measure.name not in AGAINST_EACH:
             found.distances.append(distance(measure, entry, yardstick, width))
     return found
 
