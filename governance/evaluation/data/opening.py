@@ -66,7 +66,7 @@ def open_data(
         source.refuse_groups([*features, *outside])
     numeric = task in (Task.REGRESSION, Task.RANKING)
     happened: Numbers | Classes = (
-        Numbers(source.rows, target, source.schema.field(target).type)
+        Numbers(source.rows, target, source.schema.field(target).type, task)
         if numeric
         else Classes(source.rows, target, task, positive_label)
     )

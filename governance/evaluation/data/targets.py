@@ -24,11 +24,11 @@ Labels = NDArray[np.int8] | NDArray[np.int32] | NDArray[np.float64]
 class Numbers:
     """The target of a regression or of a ranking."""
 
-    def __init__(self, rows: int, target: str, kind: pa.DataType) -> None:
+    def __init__(self, rows: int, target: str, kind: pa.DataType, task: Task) -> None:
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
             raise JobFailed(
                 "target_not_numeric",
-                f"“{target}” holds {kind}, and a regression predicts a number. Register the data with numbers in it, "
+                f"“{target}” holds {kind}, and a {task.value} is measured by numbers. Register the data with them, "
                 "or, for classes, with a positive label and a classifier.",
             )
         self._numbers = np.empty(rows, dtype=np.float64)

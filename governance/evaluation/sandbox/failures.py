@@ -149,7 +149,7 @@ def _reported(code: Code, note: dict[str, Any], limits: Limits) -> str:
         )
     if code == "several_numbers":
         return (
-            f"The model gives {listed([note.get('given')])} numbers for each row; a regression is measured on one. "
+            f"The model gives {listed([note.get('given')])} numbers for each row, and one is measured. "
             "Export a model of one target."
         )
     if (
@@ -204,8 +204,8 @@ _REPORTABLE: dict[Code, str] = {
         "The model has no predict, so it gives no numbers to evaluate. Export a fitted regressor."
     ),
     "not_a_regressor": (
-        "The model is a classifier, and its signature says regression. Upload it again without task: regression "
-        "in its signature, and evaluate it on data with a positive label."
+        "The model is a classifier, and its signature says that it predicts a number. Upload it again without task: "
+        "regression or ranking in its signature, and evaluate it on data with a positive label."
     ),
     "several_numbers": "",
     "not_numbers": (
