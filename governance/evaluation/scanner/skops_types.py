@@ -49,6 +49,18 @@ TRUSTED_SKOPS_TYPES: frozenset[str] = frozenset(
         "sklearn.model_selection._split.KFold",
         "sklearn.model_selection._split.StratifiedKFold",
         "sklearn.utils._bunch.Bunch",
+        # Boosted trees: MLflow saves LightGBM's so. A booster is read from its library's own text or bytes.
+        "collections.OrderedDict",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRanker",
+        "lightgbm.sklearn.LGBMRegressor",
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRFClassifier",
+        "xgboost.sklearn.XGBRFRegressor",
+        "xgboost.sklearn.XGBRanker",
+        "xgboost.sklearn.XGBRegressor",
         # Splines and column types.
         "numpy.dtype",
         "scipy._lib.array_api_compat.numpy._aliases.asarray",

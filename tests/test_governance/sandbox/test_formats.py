@@ -1,5 +1,6 @@
 """ONNX, XGBoost and LightGBM models predict in the sandbox what they predict anywhere else."""
 
+import io
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import onnx
 import pandas
 import pyarrow
 import pytest
+import skops.io
 import xgboost
 from onnx import TensorProto, helper
 from skl2onnx import convert_sklearn
@@ -21,9 +23,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from governance.evaluation.sandbox import EvaluationFailed, Flavour, Outcome
+from governance.evaluation.sandbox import TRUSTED_SKOPS_TYPES, EvaluationFailed, Flavour, Outcome
 from governance.evaluation.sandbox.failures import Refusal, refusal_from_note
 from governance.evaluation.sandbox.inside.answers import Refused
+from governance.evaluation.sandbox.inside.loading import NUMBER, PROBABILITIES, estimator, from_skops
 from governance.evaluation.sandbox.inside.loading_boosters import lightgbm_model, xgboost_model
 from governance.evaluation.sandbox.inside.loading_onnx import onnx_model
 from governance.evaluation.sandbox.limits import Limits
@@ -111,6 +114,37 @@ def test_a_boosters_objective_must_suit_the_task() -> None:
     classifier = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1, n_jobs=1).fit(frame, models.labels())
     text = classifier.booster_.model_to_string().encode()
     assert refused(text, "predict", lightgbm_model).code == "not_a_regressor"
+
+
+def test_boosted_estimators_in_skops_files_are_reviewed() -> None:
+    """MLflow saves LightGBM's estimators like this."""
+    frame = numbers().to_pandas()
+    for model in (lightgbm.LGBMClassifier(n_estimators=2, verbose=-1), xgboost.XGBClassifier(n_estimators=2)):
+        model.fit(frame, models.labels())
+        found = from_skops(io.BytesIO(skops.io.dumps(model)), TRUSTED_SKOPS_TYPES)
+        loaded = estimator(found, PROBABILITIES)
+        numpy.testing.assert_array_equal(loaded.predict(frame), model.predict_proba(frame))
+
+
+def test_what_only_makes_columns_is_no_model() -> None:
+    for method, code in ((PROBABILITIES, "no_probabilities"), (NUMBER, "no_predict")):
+        with pytest.raises(Refused) as raised:
+            estimator(StandardScaler(), method)
+        refusal = refusal_from_note({"code": code, **raised.value.facts}, Limits(), model_was_read=True)
+        assert refusal.code == code
+        assert refusal.message.startswith("The file holds a StandardScaler, which makes columns for a model")
+
+
+@pytest.mark.parametrize("rows", [1, 3, 500])
+def test_a_graph_for_a_fixed_number_of_rows_is_given_that_many_at_a_time(rows: int) -> None:
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, 2])
+    taken = helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, 2])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "same", [given], [taken])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    loaded = onnx_model(model.SerializeToString(), PROBABILITIES, [])
+    frame = numbers().to_pandas().head(200)
+    numpy.testing.assert_allclose(loaded.predict(frame), frame.to_numpy(), rtol=1e-6)
+    assert loaded.width == 2
 
 
 def test_a_boosters_columns_are_checked(fails: Fails, tmp_path: Path) -> None:
