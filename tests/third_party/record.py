@@ -109,9 +109,9 @@ the small ones. After a change of words, `.venv/bin/python -m tests.third_party 
 The kind is what the bytes say. A file of a kind that is not run here is not loaded, so no scan is shown. Where a
 refusal needs no fitting data, irises stand in. magika's graph does not name its 214 kinds: they are counted from 0, so
 the data name a kind by its place in magika's configuration, and the truth is what a file's ending says. ONNX Runtime's
-example holds coefficients of four columns and asks for two: whatever the flower, it answers species 0. alt-profanity-check's
-two files are tried as they are, and joined into one pipeline as the sentences about them ask; of words outside its
-vocabulary, half of these, that model knows nothing.
+example holds coefficients of four columns and asks for two: whatever the flower, it answers species 0. The two files
+of alt-profanity-check are tried as they are, and joined into one pipeline as the sentences about them ask; of words
+outside its vocabulary, half of these, that model knows nothing.
 
 | release | uploaded | kind | scan | data | what came of it |
 |---|---|---|---|---|---|
