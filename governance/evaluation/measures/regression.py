@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from governance.evaluation.measures import errors
 from governance.evaluation.measures.crossings import crossed, judged
 from governance.evaluation.measures.estimate import Estimate, FloatArray, plain
+from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.regression_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.residuals import drawings
-from governance.evaluation.measures.rows import Column, checked_numbers, checked_seed
+from governance.evaluation.measures.rows import Column, checked_numbers, checked_seed, in_order
+from governance.evaluation.measures.sorted_rows import taken
 from registry.versions.tasks import Task
 
 
@@ -42,12 +44,14 @@ def measure_regression(
         raise ValueError(f"tolerance must be a number above 0, not {tolerance}.")
     truth = checked_numbers(actual, name="actual")
     given = checked_numbers(predicted, name="predicted", rows=len(truth))
-    order = np.lexsort((truth, given))
-    truth, given = truth[order], given[order]
+    order = np.lexsort((truth, given)).astype(np.int32)
+    groups = in_order(groups, order, most=MAX_GROUPS)
+    truth, given = taken(truth, order), taken(given, order)
+    del order
     spread = float(truth.std())
 
     def members_of(attribute: str, column: Any) -> list[Group]:
-        return split(column, attribute=attribute, order=order, actual=truth, predicted=given)
+        return split(column, attribute=attribute, actual=truth, predicted=given)
 
     attributes = {attribute: members_of(attribute, groups[attribute]) for attribute in sorted(groups)}
     result: dict[str, Any] = {

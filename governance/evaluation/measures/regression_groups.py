@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 from scipy.stats import ttest_ind
 
@@ -14,7 +16,6 @@ from governance.evaluation.measures.catalogue import MIN_ROWS
 from governance.evaluation.measures.estimate import (
     Estimate,
     FloatArray,
-    IntArray,
     Z,
     around,
     stream,
@@ -24,7 +25,7 @@ from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.holm import holm
 from governance.evaluation.measures.parity import RANGE, widest
 from governance.evaluation.measures.ranking import of_samples
-from governance.evaluation.measures.rows import checked_group
+from governance.evaluation.measures.rows import Codes, checked_group
 
 WELCH = "Welch's t"
 RATIO = "delta method, log ratio"
@@ -33,19 +34,46 @@ NO_REST = "There are no other rows to compare with."
 PERFECT_REST = "The other rows are predicted without any error, so there is no ratio."
 
 
-class Group(NamedTuple):
-    """The rows of one group, and those of everybody else."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """The rows of one group, and those of everybody else, taken out of all rows wherever they are asked for: kept, they
+    would be all rows once more for each group."""
 
     name: str
-    actual: FloatArray
-    predicted: FloatArray
-    rest_actual: FloatArray
-    rest_predicted: FloatArray
+    all_actual: FloatArray
+    all_predicted: FloatArray
+    codes: Codes
+    code: int
+
+    @property
+    def _inside(self) -> NDArray[np.bool_]:
+        inside: NDArray[np.bool_] = self.codes == self.code
+        return inside
 
     @property
     def n(self) -> int:
         """Rows."""
-        return len(self.actual)
+        return int(np.count_nonzero(self._inside))
+
+    @property
+    def actual(self) -> FloatArray:
+        """What happened."""
+        return self.all_actual[self._inside]
+
+    @property
+    def predicted(self) -> FloatArray:
+        """What the model said."""
+        return self.all_predicted[self._inside]
+
+    @property
+    def rest_actual(self) -> FloatArray:
+        """What happened to everybody else."""
+        return self.all_actual[~self._inside]
+
+    @property
+    def rest_predicted(self) -> FloatArray:
+        """What the model said of them."""
+        return self.all_predicted[~self._inside]
 
     @property
     def sufficient(self) -> bool:
@@ -63,20 +91,11 @@ class Group(NamedTuple):
         return self.rest_predicted - self.rest_actual
 
 
-def split(
-    values: Any, *, attribute: str, order: IntArray, actual: FloatArray, predicted: FloatArray
-) -> list[Group]:
-    """The groups of one attribute in order of name. ValueError as in `checked_group`.
-
-    `actual` and `predicted` are sorted by `order`; `values` are in the order the caller gave.
-    """
+def split(values: Any, *, attribute: str, actual: FloatArray, predicted: FloatArray) -> list[Group]:
+    """The groups of one attribute in order of name. ValueError as in `checked_group`. `values` are in the order of
+    `actual` and `predicted`."""
     names, codes = checked_group(values, attribute=attribute, rows=len(actual), most=MAX_GROUPS)
-    codes = codes[order]
-    groups = []
-    for code, name in enumerate(names):
-        inside = codes == code
-        groups.append(Group(name, actual[inside], predicted[inside], actual[~inside], predicted[~inside]))
-    return groups
+    return [Group(name, actual, predicted, codes, code) for code, name in enumerate(names)]
 
 
 def group_measures(
