@@ -16,9 +16,9 @@ from tests.stack import MODEL, Stack, Told, until
 HOLDOUT = "credit-default-holdout"
 
 
-def ask(engineer: httpx.Client, version: int) -> dict[str, Any]:
+def ask(engineer: httpx.Client, version: int, **more: str) -> dict[str, Any]:
     """Ask for another evaluation of a version."""
-    body = {"model": MODEL, "version": version, "dataset": HOLDOUT, "dataset_version": 1}
+    body = {"model": MODEL, "version": version, "dataset": HOLDOUT, "dataset_version": 1} | more
     answer = engineer.post("evaluations", json=body)
     assert answer.status_code == 202, answer.text
     asked: dict[str, Any] = answer.json()
@@ -51,7 +51,7 @@ def entries_about(stack: Stack, verb: str, evaluation: int) -> int:
 def test_a_worker_killed_in_mid_evaluation_ends_the_job_exactly_once(
     stack: Stack, told: Told, engineer: httpx.Client
 ) -> None:
-    asked = ask(engineer, 2)
+    asked = ask(engineer, 2, suite="quick-binary")
     until(lambda: stack.job(asked["job"])["state"] == "running", seconds=30, what="the job to run")
     stack.kill("worker")
     stack.start_one("worker")
@@ -65,7 +65,7 @@ def test_a_process_that_crashes_ends_its_evaluation_and_no_other(
     stack: Stack, told: Told, engineer: httpx.Client
 ) -> None:
     # As a native reader of the data would crash; its process alone is gone, the worker goes on with another.
-    asked, other = ask(engineer, 1), ask(engineer, 2)
+    asked, other = (ask(engineer, version, suite="quick-binary") for version in (1, 2))
 
     def busy() -> dict[str, Any] | None:
         job = stack.job(asked["job"])
@@ -97,7 +97,7 @@ def test_a_second_run_gives_the_same_results_byte_for_byte(
 
 def test_an_emptied_broker_loses_nothing(stack: Stack, told: Told, engineer: httpx.Client) -> None:
     stack.kill("worker")
-    asked = ask(engineer, 1)
+    asked = ask(engineer, 1, suite="quick-binary")
     stack.broker_empty()
     later = (
         "UPDATE jobs_job SET sent_at = sent_at - make_interval(secs => %s) WHERE id = %s AND state = 'queued'"
