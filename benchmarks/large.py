@@ -35,7 +35,7 @@ from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import DatasetVersion
 from registry.versions.actions import register_model, register_version
 from registry.versions.models import ModelVersion
-from registry.versions.values import ReceivedFile
+from registry.versions.values import InputClaim, ReceivedFile
 
 ROWS, COLUMNS, GROUP = 10_000_000, 50, 500_000
 PART_ROWS = 2_000_000
@@ -48,13 +48,15 @@ def measure(url: str) -> list[Line]:
     """The default suite in one job; the quick suite in one job and in parts over two workers, held against each
     other."""
     with tempfile.TemporaryDirectory(prefix="countersign-bench-") as folder:
-        version, data = _registered(Path(folder))
+        version, learned, data = _registered(Path(folder))
     with _own_workers(1, part_rows=ROWS) as workers:
         idle = max(map(_peak, workers))
         quick = _evaluated(version, data, "quick-binary")
         beside = max(map(_peak, workers)) - idle
         full = _evaluated(version, data, "default-binary")
         beside_full = max(map(_peak, workers)) - idle
+        _evaluated(learned, data, "default-binary")
+        beside_learned = max(map(_peak, workers)) - idle
     with _own_workers(2, part_rows=PART_ROWS) as workers:
         parted = _evaluated(version, data, "quick-binary")
         beside_parts = max(map(_peak, workers)) - idle
@@ -67,6 +69,9 @@ def measure(url: str) -> list[Line]:
         Line(f"{shape}, default suite with its probes", f"{_seconds(full):.0f} s", ""),
         _memory("memory of the job, quick suite", beside),
         _memory("memory of the job, default suite", beside_full),
+        _memory(
+            "memory of the job, default suite, with as many rows of training data kept here", beside_learned
+        ),
         _memory("memory of a job in parts", beside_parts),
         Line("memory of the model's process", _megabytes(_model_peak(quick)), "its limit, 4,096 MB"),
         Line("in parts over two workers", f"{two:.0f} s", f"in one job: {one:.0f} s", two / one),
@@ -87,8 +92,9 @@ def _megabytes(count: int) -> str:
     return f"{count >> 20:,} MB"
 
 
-def _registered(folder: Path) -> tuple[ModelVersion, DatasetVersion]:
-    """A gradient boosting model of 200 trees and its data, drawn from a fixed seed."""
+def _registered(folder: Path) -> tuple[ModelVersion, ModelVersion, DatasetVersion]:
+    """A gradient boosting model of 200 trees, once more with all the data named as its training data, and the data,
+    drawn from a fixed seed."""
     actor, team = work.actor(), work.team()
     path = folder / "data.parquet"
     head = _written(path)
@@ -96,17 +102,6 @@ def _registered(folder: Path) -> tuple[ModelVersion, DatasetVersion]:
     fitted = forest.fit(head.select(NAMES).to_pandas(), head["happened"].to_numpy())
     content = io.BytesIO()
     joblib.dump(fitted, content)
-    model = register_model(name="bench-large", team=team, actor=actor)
-    version = register_version(
-        model=model,
-        files=[ReceivedFile("model.joblib", _kept(io.BytesIO(content.getvalue())))],
-        signature={
-            "features": [{"name": name, "type": "int64"} for name in NAMES],
-            "target": "happened",
-            "positive_label": "1",
-        },
-        actor=actor,
-    )
     with path.open("rb") as file:
         incoming = _kept(file)
     data = register_dataset_version(
@@ -122,7 +117,22 @@ def _registered(folder: Path) -> tuple[ModelVersion, DatasetVersion]:
         ),
         actor=actor,
     )
-    return version, data
+    model = register_model(name="bench-large", team=team, actor=actor)
+
+    def version(inputs: list[InputClaim]) -> ModelVersion:
+        return register_version(
+            model=model,
+            files=[ReceivedFile("model.joblib", _kept(io.BytesIO(content.getvalue())))],
+            signature={
+                "features": [{"name": name, "type": "int64"} for name in NAMES],
+                "target": "happened",
+                "positive_label": "1",
+            },
+            inputs=inputs,
+            actor=actor,
+        )
+
+    return version([]), version([InputClaim(data, "training", data.digest)]), data
 
 
 def _written(path: Path) -> pa.Table:

@@ -63,9 +63,9 @@ def order_of(labels: NDArray[np.integer], scores: FloatArray) -> NDArray[np.int3
     """The rows by score, of equal scores by label, else as they come: what `np.lexsort` gives, in a third of its room,
     as a part of the scores' range is sorted at a time."""
     sample = np.sort(scores[:: max(len(scores) // SAMPLE, 1)])
-    ends = (
-        np.unique(sample[len(sample) // PARTS :: max(len(sample) // PARTS, 1)]) if len(scores) > BLOCK else []
-    )
+    ends: list[float] = []
+    if len(scores) > BLOCK:
+        ends = np.unique(sample[len(sample) // PARTS :: max(len(sample) // PARTS, 1)]).tolist()
     order = np.empty(len(scores), dtype=np.int32)
     filled, least = 0, -np.inf
     for end in (*ends, np.inf):
