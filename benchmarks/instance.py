@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 180
+START_SECONDS = 600
 
 _WITHOUT_LIMITS = {"COUNTERSIGN_RATE_REQUESTS": "1000000", "COUNTERSIGN_RATE_UPLOADS": "1000000"}
 _NOT_OURS = ("DATABASE_", "REDIS_", "COUNTERSIGN_", "STORAGE_", "DJANGO_")
