@@ -53,7 +53,7 @@ def state(evaluation: Evaluation, **changes: Any) -> dict[str, Any]:
         "version": str(evaluation.version_id),
         "dataset_version": str(evaluation.dataset_version_id),
         "suite": "default-binary",
-        "suite_revision": 2,
+        "suite_revision": 3,
         "state": "waiting",
         "failure_code": "",
         "results_digest": None,

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from countersign.jobs import runner, subjects
 from countersign.jobs.actions import cancel_job
@@ -212,7 +213,7 @@ def test_evidence_shows_every_measure_with_interval_rule_and_result(world: kit.W
     auc = measured["roc_auc"]
     first = next(row for row in rows if row.startswith("ROC AUC"))
     assert first == (
-        f"ROC AUC {auc['value']:.3f} {auc['ci_low']:.3f} to {auc['ci_high']:.3f} 1,200 {auc['method']} "
+        f"ROC AUC {auc['value']:.3f} {auc['ci_low']:.3f} to {auc['ci_high']:.3f} 1,200 {escape(auc['method'])} "
         "lower end at least 0.6 Met"
     )
     assert [row.split()[0] for row in rows[:2]] == ["ROC", "Calibration"]  # those with a rule come first

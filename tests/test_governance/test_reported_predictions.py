@@ -121,7 +121,7 @@ def test_the_request_has_one_exact_entry(world: kit.World, foreign: ModelVersion
             "version": str(foreign.pk),
             "dataset_version": str(world.data.pk),
             "suite": "default-binary",
-            "suite_revision": 2,
+            "suite_revision": 3,
             "state": "waiting",
             "failure_code": "",
             "results_digest": None,
