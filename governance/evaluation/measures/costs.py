@@ -9,11 +9,14 @@ import numpy as np
 
 from governance.evaluation.measures import table
 from governance.evaluation.measures.curves import THRESHOLDS, positives_before
-from governance.evaluation.measures.estimate import NO_SPREAD, Estimate, FloatArray, IntArray, from_draws
+from governance.evaluation.measures.estimate import NO_SPREAD, Estimate, FloatArray, IntArray, few, from_draws
 from governance.evaluation.measures.sorted_rows import blocks
 
 #: A cost is one for so many rows: the cost of a single row is a number nobody can picture.
 ROWS = 1000
+
+#: With fewer rows the interval of a cost holds the truth less often than it says.
+LEAST = 300
 NO_COSTS = {
     "what": "Costs of errors",
     "why": "The signature declares no costs, so nothing says what a false positive and a false negative cost. "
@@ -69,7 +72,12 @@ def expected(
     n = int(counts.sum())
     value = ROWS * float(wrongly * counts[1] + missed * counts[2]) / n
     drawn = table.draw_tables(counts, rng, draws)
-    return from_draws(value, ROWS * (wrongly * drawn[:, 1] + missed * drawn[:, 2]), method=method, n=n)
+    return from_draws(
+        value,
+        ROWS * (wrongly * drawn[:, 1] + missed * drawn[:, 2]),
+        method=few(method, rows=n, least=LEAST),
+        n=n,
+    )
 
 
 def _cheapest(

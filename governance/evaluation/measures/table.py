@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, from_draws, undefined
+from governance.evaluation.measures.estimate import Estimate, FloatArray, IntArray, few, from_draws, undefined
 from governance.evaluation.measures.proportions import wilson
 
 NO_POSITIVES = "There are no positive rows."
@@ -18,6 +18,9 @@ NONE_PREDICTED_POSITIVE = "No row is predicted positive at this threshold."
 ONE_CLASS = "Only one class is present."
 
 METHOD = "multinomial draws"
+
+#: With fewer rows the drawn intervals hold the truth less often than they say.
+LEAST = 200
 
 
 def confusion(labels: IntArray, scores: FloatArray, threshold: float) -> IntArray:
@@ -139,5 +142,6 @@ def composites(counts: IntArray, rng: np.random.Generator, draws: int) -> dict[s
         if np.isnan(value):
             estimates[name] = undefined(measure.when_undefined, method=METHOD, n=n)
         else:
-            estimates[name] = from_draws(value, measure.of(tables), method=METHOD, n=n)
+            method = few(METHOD, rows=n, least=LEAST)
+            estimates[name] = from_draws(value, measure.of(tables), method=method, n=n)
     return estimates
