@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from governance.evaluation.scanner import FileReport, ScanReport, file_report, judge
+from governance.evaluation.scanner import FileReport, ScanReport, file_report, judge, reviewed_for_skops
 
 from . import process
 from .failures import EvaluationFailed, judge_end, not_predictions, one_line, printable
@@ -116,7 +116,8 @@ def scan_files(
     """
     paths = [entry, *sorted(path for path in files if path != entry)]
     reader = _ScanReader(limits)
-    task = process.Task(entry="scanner.task:main", program=_PROGRAM, artifact=files[entry], facts={})
+    facts = {"reviewed": reviewed_for_skops()} if flavour is Flavour.SKOPS else {"reviewed": ()}
+    task = process.Task(entry="scanner.task:main", program=_PROGRAM, artifact=files[entry], facts=facts)
     ended = process.run(
         task,
         limits=limits,

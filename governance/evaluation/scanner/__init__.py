@@ -6,7 +6,15 @@ reviewed lists. The scan is evidence, not the wall: a file with harmless names a
 loader, so models run in the sandbox whatever the scan said.
 """
 
-from .report import FileReport, ScanReport, allowed_names, file_report, judge
+from .report import FileReport, ScanReport, allowed_names, file_report, judge, reviewed_for_skops
 from .skops_types import TRUSTED_SKOPS_TYPES
 
-__all__ = ["TRUSTED_SKOPS_TYPES", "FileReport", "ScanReport", "allowed_names", "file_report", "judge"]
+__all__ = [
+    "TRUSTED_SKOPS_TYPES",
+    "FileReport",
+    "ScanReport",
+    "allowed_names",
+    "file_report",
+    "judge",
+    "reviewed_for_skops",
+]

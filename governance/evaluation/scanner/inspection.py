@@ -246,6 +246,8 @@ def _walk(content: bytes, contents: Contents) -> bool:
         module, name = node.get("__module__"), node.get("__class__")
         if isinstance(module, str) and isinstance(name, str):
             contents.names.add(f"{module}.{name}"[:400])
+            if node.get("__loader__") == "MethodNode" and isinstance(bound := node.get("content"), dict):
+                contents.names.add(f"{module}.{name}.{bound.get('func')}"[:400])
         version = node.get("_sklearn_version")
         if isinstance(version, dict) and isinstance(version.get("content"), str):
             contents.versions.add(version["content"].strip('"')[:40])

@@ -56,6 +56,12 @@ def allowed_names() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
+@cache
+def reviewed_for_skops() -> tuple[str, ...]:
+    """The names a skops file may hold without skops being asked about them, in order."""
+    return tuple(sorted(allowed_names() | TRUSTED_SKOPS_TYPES))
+
+
 def file_report(
     *,
     path: str,
@@ -66,7 +72,7 @@ def file_report(
     untrusted: Collection[str] | None = None,
 ) -> FileReport:
     """The verdict on one file. `untrusted`: of a skops file, the types the library does not vouch for; it vouches
-    for the rest."""
+    for the rest, or all of them are reviewed."""
     found = {*names, *(untrusted or ())}
     outside = found - allowed_names() if untrusted is None else set(untrusted)
     unlisted = tuple(sorted(outside - TRUSTED_SKOPS_TYPES))

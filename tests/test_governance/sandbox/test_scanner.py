@@ -19,6 +19,7 @@ import pytest
 import skops.io
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import FunctionTransformer
 
 from governance.evaluation.sandbox import (
     TRUSTED_SKOPS_TYPES,
@@ -174,6 +175,13 @@ def test_a_skops_file_with_a_foreign_type_names_it(scans: Scan, tmp_path: Path) 
     assert "posix.system" in report.unlisted
     path.write_bytes(b"PK but no zip")
     assert scans(path, Flavour.SKOPS).verdict == "blocked"
+
+
+def test_a_method_in_a_skops_file_is_a_name_of_its_own(scans: Scan, tmp_path: Path) -> None:
+    path = models.save(FunctionTransformer(models.linear().predict_proba), Flavour.SKOPS, tmp_path)
+    report = scans(path, Flavour.SKOPS)
+    assert report.verdict == "unlisted_names"
+    assert [name for name in report.unlisted if name.endswith("LogisticRegression.predict_proba")]
 
 
 @pytest.mark.parametrize("gadget", GADGETS)
