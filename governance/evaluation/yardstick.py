@@ -35,8 +35,8 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A rule on a fact that has no interval: a word of the evidence, or how well the model was confined. `path` is where
-    the fact stands, `words` what it must be."""
+    """A rule on a fact that has no interval: a word of the evidence, or how well the model was confined. `path` is
+    where the fact stands, `words` what it must be."""
 
     rule_id: str
     path: str

@@ -304,7 +304,8 @@ def test_rankings_are_compared_query_by_query(transactional_db: None) -> None:
     page = kit.browser(world.maker_user).get(f"/models/{world.model.name}/versions/2/compare/3/")
     text = kit.text_of(page)
     assert "NDCG@10 higher is better" in text
-    assert {one["attribute"] for one in found["groups"]} == {"desk"}  # ink differs between the rows of a query
+    # Ink differs between the rows of a query.
+    assert {one["attribute"] for one in found["groups"]} == {"desk"}
     assert sum(one["n"] for one in found["groups"]) == found["n"]
     few = found["groups"][0]
     assert (few["sufficient"], few["n"]) == (False, 50)

@@ -135,7 +135,11 @@ def without_predict(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("artifact", "code", "says"),
     [
-        (a_classifier, "not_a_regressor", "is a classifier, and its signature says that it predicts a number"),
+        (
+            a_classifier,
+            "not_a_regressor",
+            "is a classifier, and its signature says that it predicts a number",
+        ),
         (without_predict, "no_predict", "has no predict"),
         (number_model("return numpy.zeros((len(X), 2))"), "several_numbers", "gives 2 numbers for each row"),
         (

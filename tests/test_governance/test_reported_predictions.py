@@ -92,7 +92,7 @@ def test_scores_in_any_order_are_measured_and_said_to_be_reported(
     assert results["source"] == "reported"
     assert "scan" not in results
     left_out = {one["what"]: one["why"] for one in results["not_measured"]}
-    assert "Known: onnx" in left_out["Scan of the file"]
+    assert "is a file of weights (safetensors), which is not run here" in left_out["Scan of the file"]
     assert left_out["Reproduction"] == "The scores were brought; the model was not run here."
     assert "isolation" not in circumstances
     assert circumstances["predictions"] == {
