@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from .skops_types import TRUSTED_SKOPS_TYPES
+from .skops_types import TRUSTED_SKOPS_TYPES, VOUCHED_BY_SKOPS
 
 _LIST = Path(__file__).with_name("allowed_names.txt")
 _SHOWN = 10
@@ -59,7 +59,7 @@ def allowed_names() -> frozenset[str]:
 @cache
 def reviewed_for_skops() -> tuple[str, ...]:
     """The names a skops file may hold without skops being asked about them, in order."""
-    return tuple(sorted(allowed_names() | TRUSTED_SKOPS_TYPES))
+    return tuple(sorted(allowed_names() | TRUSTED_SKOPS_TYPES | VOUCHED_BY_SKOPS))
 
 
 def file_report(

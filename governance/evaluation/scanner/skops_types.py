@@ -61,9 +61,16 @@ TRUSTED_SKOPS_TYPES: frozenset[str] = frozenset(
         "xgboost.sklearn.XGBRFRegressor",
         "xgboost.sklearn.XGBRanker",
         "xgboost.sklearn.XGBRegressor",
+        # The loss of Tweedie regression, which skops leaves out of the losses it trusts.
+        "sklearn._loss.loss.HalfTweedieLossIdentity",
         # Splines and column types.
         "numpy.dtype",
         "scipy._lib.array_api_compat.numpy._aliases.asarray",
         "scipy.interpolate._bsplines.BSpline",
     }
+)
+
+# Types skops trusts by itself which pickles name in another way: generators of random numbers, with their state.
+VOUCHED_BY_SKOPS: frozenset[str] = frozenset(
+    {"numpy.random._generator.Generator", "numpy.random.mtrand.RandomState"}
 )
