@@ -33,8 +33,9 @@ ONE_CLASS = "Only one class is present."
 #: classes, would outweigh the data where there are many classes.
 PRIOR_ROWS = 2.0
 
-#: Where a class has fewer rows, the intervals of averages over classes hold less often than they say.
-LEAST_OF_A_CLASS = 10
+#: Where a class has fewer rows, or all have fewer on average, the intervals of averages over classes hold less often
+#: than they say.
+LEAST_OF_A_CLASS, LEAST_ON_AVERAGE = 10, 30
 
 #: So many cells are drawn at a time: 128 MB.
 CELLS_AT_ONCE = 2**24
@@ -137,6 +138,9 @@ def measures(
     closed = _closed(counts, present)
     never = _never_predicted(counts, present, names)
     least = int(counts.sum(axis=1)[present].min())
+    go_by = {"rows": n, "least": LEAST_ON_AVERAGE * len(present)}
+    if least < LEAST_OF_A_CLASS:
+        go_by = {"rows": least, "least": LEAST_OF_A_CLASS}
     found = {}
     for name, value in values.items():
         reason = _why_not(name, counts, never)
@@ -144,11 +148,11 @@ def measures(
             found[name] = undefined(reason, method=METHOD, n=n)
         elif name in closed:
             low, high, method = closed[name]
-            method = few(method, rows=least, least=LEAST_OF_A_CLASS)
+            method = few(method, **go_by)
             found[name] = around(float(value), low, high, method=method, n=n)
         else:
             drawn = np.concatenate([block[name] for block in blocks])
-            method = few(METHOD, rows=least, least=LEAST_OF_A_CLASS)
+            method = few(METHOD, **go_by)
             found[name] = from_draws(float(value), drawn, method=method, n=n)
     scores, drawn_scores = f1s(counts.astype(np.float64)), np.concatenate(of_classes)
     rows = counts.sum(axis=1) + counts.sum(axis=0) - np.diagonal(counts)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
-from governance.evaluation.measures import measure_binary, measure_multiclass
+from governance.evaluation.measures import classes, measure_binary, measure_multiclass
 from governance.evaluation.measures.catalogue import FAIRNESS, GROUP_METRICS, METRICS, Task, of_task
 from governance.evaluation.measures.multiclass import one_vs_rest
 from tests.test_governance.measures.samples import Array, breast_cancer, estimates
@@ -214,3 +214,15 @@ def test_groups_give_what_a_policy_may_demand_of_them() -> None:
         inside = entry["metrics"]["calibration_error"]
         assert inside["n"] == entry["n"]
         assert inside["ci_low"] <= inside["value"] <= inside["ci_high"]
+
+
+@pytest.mark.parametrize(
+    ("of_each", "says"),
+    [([30, 30, 30, 30], False), ([29, 30, 30, 30], True), ([9, 60, 60, 60], True), ([10, 60, 60, 60], False)],
+)
+def test_averages_of_few_rows_a_class_say_so(of_each: list[int], says: bool) -> None:
+    right = np.diag(of_each)
+    counts = right - np.diag([3] * 4) + np.roll(np.diag([3] * 4), 1, axis=1)
+    found, _ = classes.measures(counts, list("abcd"), np.random.default_rng(1), 50)
+    for name in ("macro_precision", "macro_f1", "balanced_accuracy", "cohens_kappa"):
+        assert found[name].method.endswith(", few rows") is says, name
