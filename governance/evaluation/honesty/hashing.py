@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from tempfile import TemporaryFile
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from governance.evaluation.arrow import numbers_of, reals_of
 from governance.evaluation.honesty.siphash import text_hashes
+from governance.evaluation.measures.columns import ColumnFile
 
 Hashes = NDArray[np.uint64]
 AnyLabel = TypeVar("AnyLabel", bound=np.generic)
@@ -63,25 +63,11 @@ def shared(rows: Hashes, known: Hashes) -> int:
     return found
 
 
-class HashFile:
-    """Hashes in a file without a name, read back in slices: of many rows they are more than memory should hold."""
+class HashFile(ColumnFile):
+    """Hashes in a file without a name."""
 
     def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115  it ends with this object
-        self._rows = 0
-
-    def append(self, hashes: Hashes) -> None:
-        """Some more."""
-        self._file.write(hashes.tobytes())
-        self._rows += len(hashes)
-
-    def __len__(self) -> int:
-        return self._rows
-
-    def __getitem__(self, rows: slice) -> Hashes:
-        start, stop, _ = rows.indices(self._rows)
-        self._file.seek(8 * start)
-        return np.frombuffer(self._file.read(8 * max(stop - start, 0)), dtype=np.uint64)
+        super().__init__(np.uint64)
 
 
 def shares(rows: Hashes | HashFile, labels: NDArray[AnyLabel]) -> Iterator[tuple[Hashes, NDArray[AnyLabel]]]:

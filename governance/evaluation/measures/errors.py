@@ -7,12 +7,13 @@ closed forms: nothing is drawn, so a million rows cost as little as they must an
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
-from scipy.stats import binom, spearmanr
+from scipy.stats import binom
 
+from governance.evaluation.measures.columns import Numbers
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
     Estimate,
@@ -23,7 +24,7 @@ from governance.evaluation.measures.estimate import (
     undefined,
 )
 from governance.evaluation.measures.proportions import wilson
-from governance.evaluation.measures.sorted_rows import Moments
+from governance.evaluation.measures.sorted_rows import Moments, blocks, filled, linear
 
 CONSTANT_TARGET = "The target is the same in every row, so it has no variance to explain."
 CONSTANT_PREDICTION = "The prediction is the same in every row, so there is no order to measure."
@@ -36,13 +37,6 @@ LOG_MEAN = "Student's t, log scale"
 LEAST_OF_LOSSES = 200
 
 
-def _sklearn() -> Any:
-    """scikit-learn's measures, where they are used: with them come 45 MB that other tasks need not have."""
-    from sklearn import metrics
-
-    return metrics
-
-
 def student_t(rows: int) -> float:
     """The 97.5 % quantile of Student's t with `rows` - 1 degrees of freedom; `rows` must be at least 2."""
     return float(stdtrit(rows - 1, 0.975))
@@ -53,9 +47,15 @@ def standard_error(values: FloatArray) -> float:
     return moments(values).standard_error
 
 
-def moments(values: FloatArray) -> Moments:
-    """Those of a column that is there as a whole."""
+def moments(values: Numbers) -> Moments:
+    """Those of a column."""
     return Moments.of(len(values), lambda rows: values[rows])
+
+
+def deviation(values: Numbers) -> float:
+    """The standard deviation, which divides by the number of rows."""
+    held = moments(values)
+    return float((held.squares / held.n) ** 0.5)
 
 
 def mean(values: FloatArray | Moments) -> Estimate:
@@ -87,21 +87,23 @@ def mean_of_losses(
     return around(point, point / reach, min(point * reach, highest), method=method, n=n)
 
 
-def absolute(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def moments_of(actual: Numbers, predicted: Numbers, loss: Callable[[FloatArray], FloatArray]) -> Moments:
+    """Those of a loss of the errors."""
+    return Moments.of(len(actual), lambda rows: loss(predicted[rows] - actual[rows]))
+
+
+def absolute(actual: Numbers, predicted: Numbers) -> Estimate:
     """Mean absolute error with the interval of `mean_of_losses`."""
-    value = float(_sklearn().mean_absolute_error(actual, predicted))
-    return mean_of_losses(np.abs(predicted - actual), value=value)
+    return mean_of_losses(moments_of(actual, predicted, np.abs))
 
 
-def root_mean_squared(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def root_mean_squared(actual: Numbers, predicted: Numbers) -> Estimate:
     """Root mean squared error: the roots of the mean squared error and of its ends, of `mean_of_losses`.
 
     A root keeps order, so it carries the interval's coverage with it. Where single errors are far larger than the
     others, no interval of a mean of squares holds the truth as often as it says, whatever the rows.
     """
-    squared = mean_of_losses(
-        (predicted - actual) ** 2, value=float(_sklearn().mean_squared_error(actual, predicted))
-    )
+    squared = mean_of_losses(moments_of(actual, predicted, np.square))
     value, low, high = (
         None if end is None else end**0.5 for end in (squared.value, squared.ci_low, squared.ci_high)
     )
@@ -109,17 +111,17 @@ def root_mean_squared(actual: FloatArray, predicted: FloatArray) -> Estimate:
     return Estimate(value, low, high, method, squared.n)
 
 
-def quantile_of(values: FloatArray, share: float, *, value: float | None = None) -> Estimate:
-    """The `share` quantile with the interval between two order statistics (Thompson 1936, Annals of
-    Mathematical Statistics 7; Conover 1999, section 3.2).
+def quantile_of_absolute(actual: Numbers, predicted: Numbers, share: float) -> Estimate:
+    """The `share` quantile of the absolute error with the interval between two order statistics (Thompson 1936,
+    Annals of Mathematical Statistics 7; Conover 1999, section 3.2).
 
     The number of values below the true quantile is binomial whatever their distribution, so the interval
     needs no assumption; with too few rows no order statistic lies far enough out, and there is none.
-    `value` as in `mean`; otherwise numpy's linear quantile.
     """
-    n, method = len(values), "order statistics"
-    ordered = np.sort(values)
-    point = float(np.quantile(ordered, share)) if value is None else value
+    n, method = len(actual), "order statistics"
+    ordered = filled(n, np.float64, lambda rows: np.abs(predicted[rows] - actual[rows]))
+    ordered.sort()
+    point = linear(lambda place: float(ordered[place]), n, share)
     low_at = int(binom.ppf(0.025, n, share)) - 1
     high_at = int(binom.ppf(0.975, n, share))
     if low_at < 0 or high_at > n - 1:
@@ -127,91 +129,105 @@ def quantile_of(values: FloatArray, share: float, *, value: float | None = None)
     return around(point, float(ordered[low_at]), float(ordered[high_at]), method=method, n=n)
 
 
-def bias(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def bias(actual: Numbers, predicted: Numbers) -> Estimate:
     """Mean error with Student's t interval."""
-    return mean(predicted - actual)
+    return mean(moments_of(actual, predicted, np.asarray))
 
 
-def standardised_bias(actual: FloatArray, predicted: FloatArray, *, spread: float | None = None) -> Estimate:
+def standardised_bias(actual: Numbers, predicted: Numbers, *, spread: float | None = None) -> Estimate:
     """Mean error in standard deviations of the target, by the delta method (Serfling 1980, section 3.1).
 
     `spread` is the standard deviation of all rows where these are one group of them; it then counts as
     known. Otherwise that of these rows, whose own uncertainty goes into the interval. A standard deviation
     divides by the number of rows, as in R squared.
     """
-    n, errors = len(actual), predicted - actual
-    scale = float(actual.std()) if spread is None else spread
-    if _constant(actual) if spread is None else scale == 0:
+    n, target = len(actual), moments(actual)
+    scale = (target.squares / n) ** 0.5 if spread is None else spread
+    if target.least == target.most if spread is None else scale == 0:
         return undefined(CONSTANT_TARGET, method="delta method", n=n)
-    value = float(errors.mean()) / scale
-    influence = errors / scale
-    if spread is None:
-        influence = influence - value * (actual - actual.mean()) ** 2 / (2 * scale**2)
-    error = standard_error(influence)
+    value = moments_of(actual, predicted, np.asarray).mean / scale
+
+    def influence(rows: slice) -> FloatArray:
+        own = actual[rows]
+        moved = (predicted[rows] - own) / scale
+        if spread is None:
+            moved = moved - value * (own - target.mean) ** 2 / (2 * scale**2)
+        return moved
+
+    error = Moments.of(n, influence).standard_error
     if error == 0:
         return Estimate(value, None, None, SAME_ERROR, n)
     half = student_t(n) * error
     return around(value, value - half, value + half, method="delta method", n=n)
 
 
-def r_squared(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def r_squared(actual: Numbers, predicted: Numbers) -> Estimate:
     """R squared, 1 - mean squared error / variance of the target, as in scikit-learn."""
-    return _one_minus_ratio(
-        actual, (predicted - actual) ** 2, value=lambda: float(_sklearn().r2_score(actual, predicted))
-    )
+    return _one_minus_ratio(actual, predicted, about=0.0)
 
 
-def explained_variance(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def explained_variance(actual: Numbers, predicted: Numbers) -> Estimate:
     """Explained variance, 1 - variance of the error / variance of the target, as in scikit-learn."""
-    errors = predicted - actual
-    return _one_minus_ratio(
-        actual,
-        (errors - errors.mean()) ** 2,
-        value=lambda: float(_sklearn().explained_variance_score(actual, predicted)),
-    )
+    return _one_minus_ratio(actual, predicted, about=moments_of(actual, predicted, np.asarray).mean)
 
 
-def _one_minus_ratio(actual: FloatArray, losses: FloatArray, *, value: Callable[[], float]) -> Estimate:
-    """1 - mean loss / variance of the target, with the delta method on the logarithm of the ratio (Serfling
-    1980, section 3.1).
+def _one_minus_ratio(actual: Numbers, predicted: Numbers, *, about: float) -> Estimate:
+    """1 - mean loss / variance of the target, the loss being the squared distance of the error from `about`, with the
+    delta method on the logarithm of the ratio (Serfling 1980, section 3.1).
 
     The logarithm of a ratio of two means has the influence loss / mean loss - squared deviation / variance of
     each row; that the target's mean is estimated as well vanishes to first order. On the logarithm the
     interval can never pass 1, and it is skewed as the sampling distribution of R squared is.
     """
     n, method = len(actual), "delta method, log ratio"
+    target = moments(actual)
     if n < 2:
         return undefined(ONE_ROW, method=method, n=n)
-    if _constant(actual):
+    if target.least == target.most:
         return undefined(CONSTANT_TARGET, method=method, n=n)
-    point = value()
-    deviations = (actual - actual.mean()) ** 2
+    loss = moments_of(actual, predicted, lambda errors: (errors - about) ** 2).mean
+    variance = Moments.of(n, lambda rows: (actual[rows] - target.mean) ** 2).mean
+    point = 1 - loss / variance
     ratio = 1 - point
     if ratio <= NO_SPREAD:
         return Estimate(point, None, None, "no interval, no variance is left unexplained", n)
-    error = standard_error(losses / losses.mean() - deviations / deviations.mean())
+
+    def influence(rows: slice) -> FloatArray:
+        own = actual[rows]
+        return (predicted[rows] - own - about) ** 2 / loss - (own - target.mean) ** 2 / variance
+
+    error = Moments.of(n, influence).standard_error
     if error == 0:
         return Estimate(point, None, None, SAME_ERROR, n)
     reach = float(np.exp(student_t(n) * error))
     return around(point, 1 - ratio * reach, 1 - ratio / reach, method=method, n=n)
 
 
-def absolute_percentage(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def absolute_percentage(actual: Numbers, predicted: Numbers) -> Estimate:
     """Mean absolute percentage error with the interval of `mean_of_losses`, as a share (0.1 is 10 %).
 
     Undefined where an actual value is 0: scikit-learn divides by the smallest float there, which gives a
     number of sixteen digits that means nothing.
     """
-    zeros = int((actual == 0).sum())
+    n = len(actual)
+    zeros = sum(int(np.count_nonzero(actual[rows] == 0)) for rows in blocks(n))
     if zeros:
         rows = "one row has" if zeros == 1 else f"{zeros:,} rows have"
         reason = f"A percentage of 0 has no meaning, and {rows} a target of 0."
-        return undefined(reason, method=LOG_MEAN, n=len(actual))
-    value = float(_sklearn().mean_absolute_percentage_error(actual, predicted))
-    return mean_of_losses(np.abs((predicted - actual) / actual), value=value)
+        return undefined(reason, method=LOG_MEAN, n=n)
+
+    def share(rows: slice) -> FloatArray:
+        own = actual[rows]
+        return np.abs((predicted[rows] - own) / own)
+
+    step = float(np.finfo(np.float64).eps)  # as scikit-learn, which divides by no less
+    value = Moments.of(
+        n, lambda rows: np.abs(predicted[rows] - actual[rows]) / np.maximum(np.abs(actual[rows]), step)
+    ).mean
+    return mean_of_losses(Moments.of(n, share), value=value)
 
 
-def spearman(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def spearman(actual: Numbers, predicted: Numbers) -> Estimate:
     """Spearman's rank correlation with Fisher's interval and the standard error of Bonett & Wright 2000,
     Psychometrika 65: sqrt((1 + rho^2 / 2) / (n - 3)) on the inverse hyperbolic tangent."""
     n, method = len(actual), "Fisher's z, Bonett and Wright"
@@ -219,7 +235,7 @@ def spearman(actual: FloatArray, predicted: FloatArray) -> Estimate:
         return undefined("The target is the same in every row, so there is no order.", method=method, n=n)
     if _constant(predicted):
         return undefined(CONSTANT_PREDICTION, method=method, n=n)
-    value = float(np.clip(spearmanr(actual, predicted).statistic, -1, 1))
+    value = float(np.clip(_correlation(_ranks(actual), _ranks(predicted)), -1, 1))
     if n < 4 or 1 - abs(value) <= NO_SPREAD:
         why = "too few rows" if n < 4 else "the order is perfect"
         return Estimate(value, None, None, f"no interval, {why}", n)
@@ -228,20 +244,51 @@ def spearman(actual: FloatArray, predicted: FloatArray) -> Estimate:
     return around(value, float(np.tanh(middle - half)), float(np.tanh(middle + half)), method=method, n=n)
 
 
-def within(actual: FloatArray, predicted: FloatArray, tolerance: float | None) -> Estimate:
+def _ranks(values: Numbers) -> NDArray[np.int32]:
+    """For each row twice its mid-rank less the mean's: a whole number."""
+    n = len(values)
+    ordered = filled(n, np.float64, lambda rows: values[rows])
+    ordered.sort()
+
+    def of(rows: slice) -> NDArray[np.int64]:
+        own = values[rows]
+        order = np.argsort(own)  # neighbours are found near each other
+        keys = own[order]
+        found = np.empty(len(own), dtype=np.int64)
+        found[order] = np.searchsorted(ordered, keys, "left") + np.searchsorted(ordered, keys, "right") - n
+        return found
+
+    return filled(n, np.int32, of)
+
+
+def _correlation(first: NDArray[np.int32], second: NDArray[np.int32]) -> float:
+    """Pearson's, of numbers whose mean is 0."""
+    together = one = other = 0.0
+    for rows in blocks(len(first)):
+        left, right = first[rows].astype(np.float64), second[rows].astype(np.float64)
+        together += float(np.sum(left * right))
+        one += float(np.sum(left**2))
+        other += float(np.sum(right**2))
+    return float(together / one**0.5 / other**0.5)
+
+
+def within(actual: Numbers, predicted: Numbers, tolerance: float | None) -> Estimate:
     """The share of rows whose absolute error is at most `tolerance`, with Wilson's interval."""
     n = len(actual)
     if tolerance is None:
         reason = "The model's signature declares no tolerance, so nothing says how close is close enough."
         return undefined(reason, method="Wilson", n=n)
-    return wilson(int((np.abs(predicted - actual) <= tolerance).sum()), n, empty="There are no rows.")
+    close = sum(
+        int(np.count_nonzero(np.abs(predicted[rows] - actual[rows]) <= tolerance)) for rows in blocks(n)
+    )
+    return wilson(close, n, empty="There are no rows.")
 
 
-def median_absolute(actual: FloatArray, predicted: FloatArray) -> Estimate:
+def median_absolute(actual: Numbers, predicted: Numbers) -> Estimate:
     """Median absolute error with the interval between two order statistics."""
-    value = float(_sklearn().median_absolute_error(actual, predicted))
-    return quantile_of(np.abs(predicted - actual), 0.5, value=value)
+    return quantile_of_absolute(actual, predicted, 0.5)
 
 
-def _constant(values: FloatArray) -> bool:
-    return bool(values.min() == values.max())
+def _constant(values: Numbers) -> bool:
+    held = moments(values)
+    return held.least == held.most

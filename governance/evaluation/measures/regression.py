@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import errors
+from governance.evaluation.measures.columns import Numbers, ordered
 from governance.evaluation.measures.crossings import crossed, judged
-from governance.evaluation.measures.estimate import Estimate, FloatArray, plain
+from governance.evaluation.measures.estimate import Estimate, plain
 from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.regression_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.residuals import drawings
 from governance.evaluation.measures.rows import Column, checked_numbers, checked_seed, in_order
-from governance.evaluation.measures.sorted_rows import taken
+from governance.evaluation.measures.sorted_rows import filled, linear, order_of
 from registry.versions.tasks import Task
 
 
@@ -44,24 +45,26 @@ def measure_regression(
         raise ValueError(f"tolerance must be a number above 0, not {tolerance}.")
     truth = checked_numbers(actual, name="actual")
     given = checked_numbers(predicted, name="predicted", rows=len(truth))
-    order = np.lexsort((truth, given)).astype(np.int32)
+    order = order_of(truth, given)
     groups = in_order(groups, order, most=MAX_GROUPS)
-    truth, given = taken(truth, order), taken(given, order)
-    del order
-    spread = float(truth.std())
+    happened, said = ordered(truth, order), ordered(given, order)
+    del order, truth, given
+    spread = errors.deviation(happened)
 
     def members_of(attribute: str, column: Any) -> list[Group]:
-        return split(column, attribute=attribute, actual=truth, predicted=given)
+        return split(column, attribute=attribute, actual=happened, predicted=said)
 
     attributes = {attribute: members_of(attribute, groups[attribute]) for attribute in sorted(groups)}
     result: dict[str, Any] = {
         "task": Task.REGRESSION.value,
-        "n": len(truth),
+        "n": len(happened),
         "tolerance": tolerance,
-        "target": _described(truth),
-        "predictions": _described(given),
-        "metrics": {name: estimate.as_dict() for name, estimate in _metrics(truth, given, tolerance).items()},
-        "curves": drawings(truth, given),
+        "target": _described(happened),
+        "predictions": _described(said),
+        "metrics": {
+            name: estimate.as_dict() for name, estimate in _metrics(happened, said, tolerance).items()
+        },
+        "curves": drawings(happened, said),
         "groups": [
             entry
             for attribute, members in attributes.items()
@@ -83,23 +86,26 @@ def measure_regression(
     return rounded
 
 
-def _described(values: FloatArray) -> dict[str, float]:
+def _described(values: Numbers) -> dict[str, float]:
+    held, n = errors.moments(values), len(values)
+    column = filled(n, np.float64, lambda rows: values[rows])
+    column.sort()
     return {
-        "mean": float(values.mean()),
-        "standard_deviation": float(values.std()),
-        "minimum": float(values.min()),
-        "median": float(np.median(values)),
-        "maximum": float(values.max()),
+        "mean": held.mean,
+        "standard_deviation": errors.deviation(values),
+        "minimum": held.least,
+        "median": linear(lambda place: float(column[place]), n, 0.5),
+        "maximum": held.most,
     }
 
 
-def _metrics(actual: FloatArray, predicted: FloatArray, tolerance: float | None) -> dict[str, Estimate]:
+def _metrics(actual: Numbers, predicted: Numbers, tolerance: float | None) -> dict[str, Estimate]:
     return {
         "r_squared": errors.r_squared(actual, predicted),
         "mean_absolute_error": errors.absolute(actual, predicted),
         "root_mean_squared_error": errors.root_mean_squared(actual, predicted),
         "median_absolute_error": errors.median_absolute(actual, predicted),
-        "absolute_error_90th_percentile": errors.quantile_of(np.abs(predicted - actual), 0.9),
+        "absolute_error_90th_percentile": errors.quantile_of_absolute(actual, predicted, 0.9),
         "mean_error": errors.bias(actual, predicted),
         "standardised_mean_error": errors.standardised_bias(actual, predicted),
         "mean_absolute_percentage_error": errors.absolute_percentage(actual, predicted),

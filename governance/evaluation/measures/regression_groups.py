@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtrit
-from scipy.stats import ttest_ind
+from scipy.special import stdtr, stdtrit
 
 from governance.evaluation.measures import errors
 from governance.evaluation.measures.against_rest import fairness_entry, group_entries
 from governance.evaluation.measures.catalogue import MIN_ROWS
+from governance.evaluation.measures.columns import Numbers, picked
 from governance.evaluation.measures.estimate import (
     Estimate,
-    FloatArray,
     Z,
     around,
     stream,
@@ -26,6 +24,7 @@ from governance.evaluation.measures.holm import holm
 from governance.evaluation.measures.parity import RANGE, widest
 from governance.evaluation.measures.ranking import of_samples
 from governance.evaluation.measures.rows import Codes, checked_group
+from governance.evaluation.measures.sorted_rows import Moments, blocks
 
 WELCH = "Welch's t"
 RATIO = "delta method, log ratio"
@@ -34,68 +33,54 @@ NO_REST = "There are no other rows to compare with."
 PERFECT_REST = "The other rows are predicted without any error, so there is no ratio."
 
 
+class Rows(NamedTuple):
+    """What happened to some rows, and what the model said of them."""
+
+    actual: Numbers
+    predicted: Numbers
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """The rows of one group, and those of everybody else, taken out of all rows wherever they are asked for: kept, they
     would be all rows once more for each group."""
 
     name: str
-    all_actual: FloatArray
-    all_predicted: FloatArray
+    all_rows: Rows
     codes: Codes
     code: int
 
     @property
-    def _inside(self) -> NDArray[np.bool_]:
-        inside: NDArray[np.bool_] = self.codes == self.code
-        return inside
-
-    @property
     def n(self) -> int:
         """Rows."""
-        return int(np.count_nonzero(self._inside))
+        return int(np.count_nonzero(self.codes == self.code))
 
     @property
-    def actual(self) -> FloatArray:
-        """What happened."""
-        return self.all_actual[self._inside]
-
-    @property
-    def predicted(self) -> FloatArray:
-        """What the model said."""
-        return self.all_predicted[self._inside]
-
-    @property
-    def rest_actual(self) -> FloatArray:
-        """What happened to everybody else."""
-        return self.all_actual[~self._inside]
-
-    @property
-    def rest_predicted(self) -> FloatArray:
-        """What the model said of them."""
-        return self.all_predicted[~self._inside]
+    def own(self) -> Rows:
+        """The group's."""
+        return Rows(*(picked(column, self.codes == self.code) for column in self.all_rows))
 
     @property
     def sufficient(self) -> bool:
         """Enough rows to be judged."""
         return self.n >= MIN_ROWS
 
-    @property
-    def errors(self) -> FloatArray:
-        """Prediction minus actual, of the group."""
-        return self.predicted - self.actual
+    def moments(self, *, rest: bool) -> tuple[Moments, Moments]:
+        """Those of the errors, prediction minus actual, and of their sizes: the group's, or everybody else's."""
+        wrong, sizes = Moments(), Moments()
+        for rows in blocks(len(self.codes)):
+            inside = (self.codes[rows] == self.code) != rest
+            own = self.all_rows.predicted[rows][inside] - self.all_rows.actual[rows][inside]
+            wrong.add(own)
+            sizes.add(np.abs(own))
+        return wrong, sizes
 
-    @property
-    def rest_errors(self) -> FloatArray:
-        """Prediction minus actual, of everybody else."""
-        return self.rest_predicted - self.rest_actual
 
-
-def split(values: Any, *, attribute: str, actual: FloatArray, predicted: FloatArray) -> list[Group]:
+def split(values: Any, *, attribute: str, actual: Numbers, predicted: Numbers) -> list[Group]:
     """The groups of one attribute in order of name. ValueError as in `checked_group`. `values` are in the order of
     `actual` and `predicted`."""
     names, codes = checked_group(values, attribute=attribute, rows=len(actual), most=MAX_GROUPS)
-    return [Group(name, actual, predicted, codes, code) for code, name in enumerate(names)]
+    return [Group(name, Rows(actual, predicted), codes, code) for code, name in enumerate(names)]
 
 
 def group_measures(
@@ -107,7 +92,7 @@ def group_measures(
     """
 
     def measures(group: Group) -> dict[str, Estimate]:
-        actual, predicted = group.actual, group.predicted
+        actual, predicted = group.own
         return {
             "mean_absolute_error": errors.absolute(actual, predicted),
             "root_mean_squared_error": errors.root_mean_squared(actual, predicted),
@@ -133,26 +118,43 @@ def fairness(attribute: str, groups: list[Group], *, seed: int, draws: int, spre
     and as a difference, and its mean error as a difference. The gap of the attribute is between the groups
     with enough rows. Order: largest ratio first, then the insufficient.
     """
-    compared = [(group, _against_rest(group)) for group in groups]
+    held = [Held.of(group) for group in groups]
+    compared = [(one.group, _against_rest(one)) for one in held]
     compared.sort(key=lambda pair: _largest_ratio_first(*pair))
-    sufficient = [group for group in groups if group.sufficient]
+    sufficient = [one for one in held if one.group.sufficient]
     gap = _gap(sufficient, seed=seed, attribute=attribute, draws=draws)
     gaps = {"mean_error_gap": gap, "standardised_mean_error_gap": _standardised(gap, spread)}
     return fairness_entry(attribute, compared, gaps, p_values=_p_values(sufficient))
 
 
-def _p_values(groups: list[Group]) -> dict[str, dict[str, dict[str, float]]]:
+class Held(NamedTuple):
+    """A group's errors and absolute errors, and those of everybody else, which may be nobody."""
+
+    group: Group
+    errors: Moments
+    sizes: Moments
+    rest_errors: Moments
+    rest_sizes: Moments
+
+    @classmethod
+    def of(cls, group: Group) -> Held:
+        """Those of this group."""
+        return cls(group, *group.moments(rest=False), *group.moments(rest=True))
+
+
+def _p_values(groups: list[Held]) -> dict[str, dict[str, dict[str, float]]]:
     """For each group by measure: the p-value of its difference from all other rows (Welch 1947), and that value held
     against all groups of the attribute (`holm`)."""
-    found: dict[str, dict[str, dict[str, float]]] = {group.name: {} for group in groups}
+    found: dict[str, dict[str, dict[str, float]]] = {one.group.name: {} for one in groups}
     for measure in ("mean_absolute_error_difference", "mean_error_difference"):
         known = {}
-        for group in groups:
-            own, rest = group.errors, group.rest_errors
+        for one in groups:
+            own, rest = one.errors, one.rest_errors
             if measure == "mean_absolute_error_difference":
-                own, rest = np.abs(own), np.abs(rest)
-            if len(rest) > 1 and errors.standard_error(own) + errors.standard_error(rest) > 0:
-                known[group.name] = float(ttest_ind(own, rest, equal_var=False).pvalue)
+                own, rest = one.sizes, one.rest_sizes
+            if rest.n > 1 and own.standard_error + rest.standard_error > 0:
+                error, freedom = of_samples([own.variance / own.n, rest.variance / rest.n], [own.n, rest.n])
+                known[one.group.name] = 2 * float(stdtr(freedom, -abs(own.mean - rest.mean) / error))
         for name, adjusted in zip(known, holm(list(known.values())), strict=True):
             found[name][measure] = {"p_value": known[name], "p_holm": float(adjusted)}
     return found
@@ -163,57 +165,57 @@ def _largest_ratio_first(group: Group, measures: dict[str, Estimate]) -> tuple[b
     return not group.sufficient, -np.inf if ratio is None else -ratio, group.name
 
 
-def _against_rest(group: Group) -> dict[str, Estimate]:
-    own, rest = np.abs(group.errors), np.abs(group.rest_errors)
-    if not len(rest):
+def _against_rest(held: Held) -> dict[str, Estimate]:
+    n = held.errors.n
+    if not held.rest_errors.n:
         return {
-            "mean_absolute_error_ratio": undefined(NO_REST, method=RATIO, n=group.n),
-            "mean_absolute_error_difference": undefined(NO_REST, method=WELCH, n=group.n),
-            "mean_error_difference": undefined(NO_REST, method=WELCH, n=group.n),
+            "mean_absolute_error_ratio": undefined(NO_REST, method=RATIO, n=n),
+            "mean_absolute_error_difference": undefined(NO_REST, method=WELCH, n=n),
+            "mean_error_difference": undefined(NO_REST, method=WELCH, n=n),
         }
     return {
-        "mean_absolute_error_ratio": ratio_of_means(own, rest),
-        "mean_absolute_error_difference": difference_of_means(own, rest),
-        "mean_error_difference": difference_of_means(group.errors, group.rest_errors),
+        "mean_absolute_error_ratio": ratio_of_means(held.sizes, held.rest_sizes),
+        "mean_absolute_error_difference": difference_of_means(held.sizes, held.rest_sizes),
+        "mean_error_difference": difference_of_means(held.errors, held.rest_errors),
     }
 
 
-def ratio_of_means(first: FloatArray, second: FloatArray) -> Estimate:
+def ratio_of_means(first: Moments, second: Moments) -> Estimate:
     """The mean of `first` divided by that of `second`, of independent rows none of which is below 0.
 
     The delta method on the logarithm (Katz et al. 1978, Biometrics 34, for means): its variance is the sum of
     the two squared relative standard errors.
     """
-    n, top, bottom = len(first), float(first.mean()), float(second.mean())
+    n, top, bottom = first.n, first.mean, second.mean
     if bottom == 0:
         return undefined(PERFECT_REST, method=RATIO, n=n)
     if top == 0:
         return Estimate(0.0, None, None, "no interval, the group is predicted without any error", n)
-    error = ((errors.standard_error(first) / top) ** 2 + (errors.standard_error(second) / bottom) ** 2) ** 0.5
-    if min(n, len(second)) < 2 or error == 0:
+    error = ((first.standard_error / top) ** 2 + (second.standard_error / bottom) ** 2) ** 0.5
+    if min(n, second.n) < 2 or error == 0:
         return Estimate(top / bottom, None, None, errors.SAME_ERROR, n)
     reach = float(np.exp(Z * error))
     return around(top / bottom, top / bottom / reach, top / bottom * reach, method=RATIO, n=n)
 
 
-def difference_of_means(first: FloatArray, second: FloatArray) -> Estimate:
+def difference_of_means(first: Moments, second: Moments) -> Estimate:
     """The mean of `first` minus that of `second` with the interval of Welch 1947, Biometrika 34."""
-    n, value = len(first), float(first.mean() - second.mean())
-    one, two = errors.standard_error(first) ** 2, errors.standard_error(second) ** 2
-    if min(n, len(second)) < 2 or one + two == 0:
+    n, value = first.n, first.mean - second.mean
+    one, two = first.standard_error**2, second.standard_error**2
+    if min(n, second.n) < 2 or one + two == 0:
         return Estimate(value, None, None, errors.SAME_ERROR, n)
-    error, freedom = of_samples([one, two], [n, len(second)])
+    error, freedom = of_samples([one, two], [n, second.n])
     half = float(stdtrit(freedom, 0.975)) * error
     return around(value, value - half, value + half, method=WELCH, n=n)
 
 
-def _gap(groups: list[Group], *, seed: int, attribute: str, draws: int) -> Estimate:
+def _gap(groups: list[Held], *, seed: int, attribute: str, draws: int) -> Estimate:
     """The largest distance between the mean errors of any two groups, on the rows of all of them."""
-    n = sum(group.n for group in groups)
+    n = sum(one.errors.n for one in groups)
     if len(groups) < 2:
         return undefined(FEW, method=RANGE, n=n)
-    means = np.array([group.errors.mean() for group in groups])
-    own = np.array([errors.standard_error(group.errors) for group in groups])
+    means = np.array([one.errors.mean for one in groups])
+    own = np.array([one.errors.standard_error for one in groups])
     return widest(means, own, stream(seed, "mean_error_gap", attribute), draws, n=n)
 
 

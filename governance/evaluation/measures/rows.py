@@ -127,8 +127,8 @@ def checked_queries(queries: Any, *, rows: int) -> IntArray:
 
 
 def checked_numbers(values: Any, *, name: str, rows: int | None = None, beside: str = "actual") -> FloatArray:
-    """Numbers as float64, those below 1e-70 as 0. ValueError unless there is at least one, all are finite, and
-    there are `rows`, as many as `beside` has."""
+    """Numbers as float64, those below 1e-70 as 0; the caller's own where they are that already. ValueError unless
+    there is at least one, all are finite, and there are `rows`, as many as `beside` has."""
     column = _column(values, name)
     if len(column) == 0:
         raise ValueError(f"{name} has no rows; give at least one.")
@@ -136,13 +136,19 @@ def checked_numbers(values: Any, *, name: str, rows: int | None = None, beside: 
         raise ValueError(f"{name} has {len(column):,} rows and {beside} has {rows:,}; they must be equal.")
     if column.dtype.kind not in "iuf":
         raise ValueError(f"{name} must be numbers.")
-    numbers = column.astype(np.float64)
+    numbers = column.astype(np.float64, copy=False)
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name} holds missing or infinite values; every row needs a number.")
-    if np.abs(numbers).max() > MOST:
+    if max(numbers.max(), -numbers.min()) > MOST:
         raise ValueError(f"{name} holds numbers beyond 1e+70, whose squares cannot be added up.")
-    numbers[np.abs(numbers) < LEAST] = 0.0
+    if any(_too_small(numbers[some]).any() for some in blocks(len(numbers))):
+        numbers = np.where(np.abs(numbers) < LEAST, 0.0, numbers)
     return numbers
+
+
+def _too_small(numbers: FloatArray) -> NDArray[np.bool_]:
+    small: NDArray[np.bool_] = (np.abs(numbers) < LEAST) & (numbers != 0)
+    return small
 
 
 def checked_group(values: Any, *, attribute: str, rows: int, most: int) -> tuple[list[str], Codes]:

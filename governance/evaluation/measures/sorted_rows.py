@@ -59,7 +59,17 @@ def taken(
     return filled(len(order), dtype or column.dtype.type, lambda rows: column[order[rows]])
 
 
-def order_of(labels: NDArray[np.integer], scores: FloatArray) -> NDArray[np.int32]:
+def linear(at: Callable[[int], float], rows: int, share: float) -> float:
+    """The quantile between the two nearest of numbers in order, `at` giving the one at a place, as numpy's (type 7 of
+    Hyndman & Fan 1996, The American Statistician 50)."""
+    place = (rows - 1) * share
+    below = int(place)
+    low, high = at(below), at(min(below + 1, rows - 1))
+    part = place - below
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+
+
+def order_of(labels: NDArray[Any], scores: FloatArray) -> NDArray[np.int32]:
     """The rows by score, of equal scores by label, else as they come: what `np.lexsort` gives, in a third of its room,
     as a part of the scores' range is sorted at a time."""
     sample = np.sort(scores[:: max(len(scores) // SAMPLE, 1)])
