@@ -89,6 +89,7 @@ def _multiclass(evaluation: Evaluation, suite: Suite, data: EvaluationData, outc
     import numpy as np
 
     from governance.evaluation.measures import measure_multiclass
+    from governance.evaluation.measures.sorted_rows import taken
 
     known = [canonical_label(name) for name in outcome.classes]
     if len(known) != outcome.scores.shape[1] or len(set(known)) != len(known):
@@ -104,9 +105,9 @@ def _multiclass(evaluation: Evaluation, suite: Suite, data: EvaluationData, outc
             f"{_listed(data.classes)}: no class is in both. Choose data with the classes it was trained on.",
         )
     classes = [*known, *(name for name in data.classes if name not in known)]
-    place = np.array([classes.index(name) for name in data.classes])
+    place = np.array([classes.index(name) for name in data.classes], np.min_scalar_type(len(classes)))
     measured = measure_multiclass(
-        labels=place[data.labels],
+        labels=taken(place, data.labels),
         probabilities=outcome.scores,
         classes=classes,
         groups=data.groups,

@@ -17,7 +17,16 @@ from governance.evaluation.measures.estimate import (
     around,
     undefined,
 )
-from governance.evaluation.measures.sorted_rows import Moments, ascending, bins, blocks, counts, filled
+from governance.evaluation.measures.sorted_rows import (
+    Moments,
+    ascending,
+    bins,
+    blocks,
+    counts,
+    filled,
+    order_of,
+    taken,
+)
 
 ECE_BINS = 15
 BETA_DRAWS = "beta draws in each bin"
@@ -75,8 +84,8 @@ def equal_count_bins(labels: IntArray, scores: FloatArray, most: int) -> Bins:
     and the result does not depend on the order of rows.
     """
     if not ascending(scores):
-        order = np.argsort(scores, kind="stable")
-        scores, labels = scores[order], labels[order]
+        order = order_of(labels, scores)
+        scores, labels = taken(scores, order), taken(labels, order)
     first = bins(scores, most)
     n, positives = counts(labels, first)
     return Bins(n, positives, np.add.reduceat(scores, first) / n)

@@ -23,6 +23,7 @@ from governance.evaluation.measures.estimate import (
     undefined,
 )
 from governance.evaluation.measures.proportions import wilson, wilson_ends
+from governance.evaluation.measures.sorted_rows import blocks
 
 METHOD = "multinomial draws"
 JOINED = "Wilson by class, joined"
@@ -43,8 +44,11 @@ CELLS_AT_ONCE = 2**24
 
 def confusion(actual: IntArray, predicted: IntArray, classes: int) -> IntArray:
     """The table of counts: a row for each actual class, a column for each predicted one."""
-    flat = np.bincount(actual * classes + predicted, minlength=classes * classes)
-    return flat.reshape(classes, classes).astype(np.int64)
+    flat = np.zeros(classes * classes, dtype=np.int64)
+    for rows in blocks(len(actual)):
+        cells = actual[rows].astype(np.int64) * classes + predicted[rows]
+        flat += np.bincount(cells, minlength=len(flat))
+    return flat.reshape(classes, classes)
 
 
 def draw_tables(counts: IntArray, rng: np.random.Generator, draws: int) -> Iterator[FloatArray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,31 @@ from governance.evaluation.measures.estimate import (
     stream,
     undefined,
 )
+from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.multiclass_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.proportions import wilson
-from governance.evaluation.measures.rows import Column, checked_codes, checked_probabilities, checked_seed
-from governance.evaluation.measures.shortfall import influence
+from governance.evaluation.measures.rows import (
+    Column,
+    checked_codes,
+    checked_probabilities,
+    checked_seed,
+    counted,
+    in_order,
+)
+from governance.evaluation.measures.shortfall import Influence
+from governance.evaluation.measures.sorted_rows import (
+    MANY_ROWS,
+    Moments,
+    blocks,
+    filled,
+    order_of,
+    run_blocks,
+    taken,
+)
 from registry.versions.tasks import Task
+
+#: The places of rows in another order.
+Order = NDArray[np.int32]
 
 TOP = 3
 HISTOGRAM_BINS = 20
@@ -57,17 +77,21 @@ def measure_multiclass(
     names = list(classes)
     truth = checked_codes(labels, classes=len(names))
     given = checked_probabilities(probabilities, rows=len(truth), classes=len(names))
-    order = np.lexsort((truth, *given.T))
-    truth, given = truth[order], given[order]
-    predicted = given.argmax(axis=1)
-    confidence = given.max(axis=1)
-    right = (predicted == truth).astype(np.int64)
+    order = order_of(truth, *given.T)
+    groups = in_order(groups, order, most=MAX_GROUPS)
+    truth, predicted = taken(truth, order), _likeliest(given, order)
+    metrics, counts, per_class = _metrics(truth, given, order, predicted, names, seed, draws)
+    confidence = _confidence(given, order)
+    right = (predicted == truth).astype(np.int8)
+    metrics["calibration_error"] = calibration.calibration_error(
+        right, confidence, stream(seed, "calibration_error"), draws
+    )
+    del order
 
     def members_of(attribute: str, column: Any) -> list[Group]:
         return split(
             column,
             attribute=attribute,
-            order=order,
             labels=truth,
             predicted=predicted,
             confidence=confidence,
@@ -77,7 +101,6 @@ def measure_multiclass(
         )
 
     attributes = {attribute: members_of(attribute, groups[attribute]) for attribute in sorted(groups)}
-    metrics, counts, per_class = _metrics(truth, given, names, seed, draws)
     unknown_to_model = names[given.shape[1] :]
     without_rows = [name for name, rows in zip(names, counts.sum(axis=1), strict=True) if not rows]
     result: dict[str, Any] = {
@@ -124,25 +147,37 @@ def _listed(names: list[str]) -> str:
 
 
 def _metrics(
-    labels: IntArray, given: FloatArray, names: list[str], seed: int, draws: int
+    labels: IntArray,
+    given: FloatArray,
+    order: Order,
+    predicted: IntArray,
+    names: list[str],
+    seed: int,
+    draws: int,
 ) -> tuple[dict[str, Estimate], IntArray, list[dict[str, Any]]]:
     n, known = given.shape
-    predicted = given.argmax(axis=1)
     counts = classes.confusion(labels, predicted, len(names))
     of_table, f1_by_class = classes.measures(counts, names, stream(seed, "classes"), draws)
-    macro_auc, auc_by_class = one_vs_rest(labels, given, names)
-    of_truth = np.where(labels < known, given[np.arange(n), np.minimum(labels, known - 1)], 0.0)
-    right, confidence = (predicted == labels).astype(np.int64), given.max(axis=1)
+    macro_auc, auc_by_class = one_vs_rest(labels, given, names, order)
+
+    def of_truth(rows: slice) -> FloatArray:
+        own, of = labels[rows], given[order[rows]]
+        return np.where(own < known, of[np.arange(len(of)), np.minimum(own, known - 1)], 0.0)
+
+    def log_losses(rows: slice) -> FloatArray:
+        own = of_truth(rows)
+        return calibration.log_losses(np.ones(len(own), dtype=np.int64), own)
+
+    def brier(rows: slice) -> FloatArray:
+        return brier_losses(labels[rows], given[order[rows]], of_truth(rows))
+
     metrics = {
-        "accuracy": wilson(int(right.sum()), n, empty="There are no rows."),
+        "accuracy": wilson(int(np.diagonal(counts).sum()), n, empty="There are no rows."),
         **of_table,
         "macro_roc_auc": macro_auc,
-        "top_3_accuracy": top_accuracy(labels, given, of_truth),
-        "log_loss": mean_of_losses(calibration.log_losses(np.ones(n, dtype=np.int64), of_truth)),
-        "brier": mean_of_losses(brier_losses(labels, given, of_truth), highest=1.0),
-        "calibration_error": calibration.calibration_error(
-            right, confidence, stream(seed, "calibration_error"), draws
-        ),
+        "top_3_accuracy": top_accuracy(labels, given, order, of_truth),
+        "log_loss": mean_of_losses(Moments.of(n, log_losses)),
+        "brier": mean_of_losses(Moments.of(n, brier), highest=1.0),
     }
     table = zip(names, classes.shares(counts), f1_by_class, auc_by_class, strict=True)
     per_class = [
@@ -170,37 +205,56 @@ def brier_losses(labels: IntArray, given: FloatArray, of_truth: FloatArray) -> F
     return (squares - 2 * of_truth + 1) / 2
 
 
-def top_accuracy(labels: IntArray, given: FloatArray, of_truth: FloatArray) -> Estimate:
+def top_accuracy(
+    labels: IntArray, given: FloatArray, order: Order, of_truth: Callable[[slice], FloatArray]
+) -> Estimate:
     """The share of rows whose class is among the three most probable, with Wilson's interval. Another class of the
     same probability counts as more probable, or equal probabilities everywhere would be right everywhere."""
     n, known = given.shape
     if known <= TOP:
         return undefined(f"The model knows {known} classes, so {TOP} always hold most.", method="Wilson", n=n)
-    at_least = (given >= of_truth[:, None]).sum(axis=1)
-    within = (labels < known) & (at_least <= TOP)
-    return wilson(int(within.sum()), n, empty="There are no rows.")
+    within = 0
+    for rows in blocks(n):
+        at_least = (given[order[rows]] >= of_truth(rows)[:, None]).sum(axis=1)
+        within += int(np.count_nonzero((labels[rows] < known) & (at_least <= TOP)))
+    return wilson(within, n, empty="There are no rows.")
 
 
-def one_vs_rest(labels: IntArray, given: FloatArray, names: list[str]) -> tuple[Estimate, list[Estimate]]:
+def _likeliest(given: FloatArray, order: Order) -> IntArray:
+    kind = np.int64 if len(order) <= MANY_ROWS else np.int16
+    return filled(len(order), kind, lambda rows: given[order[rows]].argmax(axis=1))
+
+
+def _confidence(given: FloatArray, order: Order) -> FloatArray:
+    return filled(len(order), np.float64, lambda rows: given[order[rows]].max(axis=1))
+
+
+def one_vs_rest(
+    labels: IntArray, given: FloatArray, names: list[str], order: Order | None = None
+) -> tuple[Estimate, list[Estimate]]:
     """The mean over the classes of the data of each class's ROC AUC against all others, and these.
 
     Of a class DeLong's. The areas rest on the same rows, so the variance of their mean is that of the mean of their
     influence functions (Hanley & Hajian-Tilaki 1997, Academic Radiology 4: DeLong's placements are the influence of
     each row; a mean of statistics has the mean of their influences, Serfling 1980, chapter 6). The interval is taken
     on the logit scale with Student's t, as that of one area. Undefined where the area of a class with rows is.
+    `labels` are in `order` where one is given. One class at a time is in memory.
     """
     n, known = given.shape
     method = "DeLong of the mean, logit scale, Student's t"
     areas, moved, missing = [], np.zeros(n), ""
     values: list[Estimate] = []
     for at, name in enumerate(names):
-        own = (labels == at).astype(np.int64)
+        own = (labels == at).astype(np.int8)
         if at >= known:
             area = undefined("The model does not know this class.", method=ranking.DELONG, n=n)
         elif not own.any():
             area = undefined("No row of the data is of this class.", method=ranking.DELONG, n=n)
         else:
-            area = ranking.roc_auc(own, given[:, at])
+            column = given[:, at] if order is None else taken(given[:, at], order)
+            by_score = order_of(own, column)
+            own, column = taken(own, by_score), taken(column, by_score)
+            area = ranking.roc_auc(own, column)
         areas.append(area)
         if not own.any():
             continue
@@ -208,13 +262,16 @@ def one_vs_rest(labels: IntArray, given: FloatArray, names: list[str]) -> tuple[
             missing = missing or f"Class “{name}”: {area.undefined}"
             continue
         values.append(area)
-        moved += influence(own, given[:, at])
+        influence = Influence(own, area.value)
+        for rows in run_blocks(column):
+            moved[by_score[rows]] += influence.of(own[rows], column[rows])
     if missing:
         return undefined(missing, method=method, n=n), areas
     value = sum(area.value or 0.0 for area in values) / len(values)
-    parts = np.bincount(labels, weights=(moved / len(values)) ** 2, minlength=len(names))
-    rows = np.bincount(labels, minlength=len(names))
-    spread, freedom = ranking.of_samples([float(part) for part in parts], [int(n) for n in rows])
+    parts = np.zeros(len(names))
+    for rows in blocks(n):
+        np.add.at(parts, labels[rows], (moved[rows] / len(values)) ** 2)
+    spread, freedom = ranking.of_samples(parts.tolist(), counted(labels, len(names)).tolist())
     if spread <= NO_SPREAD or not 0 < value < 1:
         low, high = (
             sum(getattr(area, end) for area in values) / len(values) for end in ("ci_low", "ci_high")

@@ -22,7 +22,7 @@ from governance.evaluation.measures.estimate import (
 from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.parity import ranged
 from governance.evaluation.measures.proportions import newcombe_difference, wilson
-from governance.evaluation.measures.rows import checked_group
+from governance.evaluation.measures.rows import checked_group, counted
 
 METHOD = "beta draws"
 FEW = f"Fewer than two groups have {MIN_ROWS} rows, so there is nothing to compare."
@@ -59,7 +59,6 @@ def split(
     values: Any,
     *,
     attribute: str,
-    order: IntArray,
     labels: IntArray,
     predicted: IntArray,
     confidence: FloatArray,
@@ -69,18 +68,15 @@ def split(
 ) -> list[Group]:
     """The groups of one attribute in order of name. ValueError as in `checked_group`.
 
-    `labels`, `predicted` and `confidence`, the probability of the class predicted, are sorted by `order`; `values` are
-    in the order the caller gave.
+    `values` are in the order of `labels`, `predicted` and `confidence`, the probability of the class predicted.
     """
     names, codes = checked_group(values, attribute=attribute, rows=len(labels), most=MAX_GROUPS)
-    codes, right = codes[order], labels == predicted
-    all_rows = np.bincount(labels, minlength=classes)
-    all_right = np.bincount(labels[right], minlength=classes)
+    right = labels == predicted
+    all_rows, all_right = counted(labels, classes), counted(labels[right], classes)
     groups = []
     for code, name in enumerate(names):
         inside = codes == code
-        rows = np.bincount(labels[inside], minlength=classes)
-        found = np.bincount(labels[inside & right], minlength=classes)
+        rows, found = counted(labels[inside], classes), counted(labels[inside & right], classes)
         rng = stream(seed, "group", attribute, name)
         groups.append(
             Group(
@@ -93,7 +89,7 @@ def split(
                 _share((all_right - found).sum(), (all_rows - rows).sum(), rng, draws),
                 _balanced(found, rows, rng, draws),
                 _calibration_error(
-                    right[inside].astype(np.int64),
+                    right[inside].astype(np.int8),
                     confidence[inside],
                     stream(seed, "group calibration", attribute, name),
                     draws,

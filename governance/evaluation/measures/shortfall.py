@@ -64,7 +64,7 @@ class Whole:
         kept: of ten million rows it would be 80 MB."""
         if self._order is not None:
             inside = inside[self._order]
-        all_rows, some = _Influence(self._labels, whole), _Influence(self._labels[inside], own)
+        all_rows, some = Influence(self._labels, whole), Influence(self._labels[inside], own)
         products = squares = own_squares = 0.0
         for rows in run_blocks(self._scores):
             among, labels, scores = inside[rows], self._labels[rows], self._scores[rows]
@@ -77,7 +77,7 @@ class Whole:
         return products / scale if scale > 0 else 0.0
 
 
-class _Influence:
+class Influence:
     """`influence` of rows sorted by score, some whole runs of equal scores at a time."""
 
     def __init__(self, labels: IntArray, area: float) -> None:

@@ -52,9 +52,7 @@ def filled(rows: int, dtype: type[np.generic], part: Callable[[slice], NDArray[A
     return column
 
 
-def taken(
-    column: NDArray[Any], order: NDArray[np.integer], dtype: type[np.generic] | None = None
-) -> NDArray[Any]:
+def taken(column: NDArray[Any], order: NDArray[Any], dtype: type[np.generic] | None = None) -> NDArray[Any]:
     """The column in this order."""
     return filled(len(order), dtype or column.dtype.type, lambda rows: column[order[rows]])
 
@@ -69,9 +67,10 @@ def linear(at: Callable[[int], float], rows: int, share: float) -> float:
     return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
 
 
-def order_of(labels: NDArray[Any], scores: FloatArray) -> NDArray[np.int32]:
-    """The rows by score, of equal scores by label, else as they come: what `np.lexsort` gives, in a third of its room,
-    as a part of the scores' range is sorted at a time."""
+def order_of(*keys: NDArray[Any]) -> NDArray[np.int32]:
+    """The rows by the last key, the scores, of equal scores by the key before it, else as they come: what `np.lexsort`
+    gives, in a third of its room, as a part of the scores' range is sorted at a time."""
+    scores = keys[-1]
     sample = np.sort(scores[:: max(len(scores) // SAMPLE, 1)])
     ends: list[float] = []
     if len(scores) > BLOCK:
@@ -85,7 +84,7 @@ def order_of(labels: NDArray[Any], scores: FloatArray) -> NDArray[np.int32]:
                 for rows in blocks(len(scores))
             ]
         )
-        order[filled : filled + len(own)] = own[np.lexsort((labels[own], scores[own]))]
+        order[filled : filled + len(own)] = own[np.lexsort(tuple(key[own] for key in keys))]
         filled, least = filled + len(own), end
     return order
 
