@@ -6,6 +6,7 @@ first: a model that tells nothing apart must not be flattered by the order of th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from governance.evaluation.measures.estimate import (
     few,
     undefined,
 )
+from governance.evaluation.measures.rows import Codes, counted
+from governance.evaluation.measures.sorted_rows import filled
 
 NO_RELEVANT = "No query has a relevant row (relevance above 0), so there is no order to measure."
 CUTOFFS = (5, 10)
@@ -35,6 +38,9 @@ METHOD = "Student's t over queries, logit scale"
 #: With fewer queries the intervals of averages hold less often than they say.
 LEAST_QUERIES = 30
 BLOCK = 2**24
+
+#: Queries are measured so many rows at a time.
+ROWS_AT_ONCE = 2**18
 
 
 class Ordered(NamedTuple):
@@ -72,7 +78,7 @@ def _discounted(rows: Ordered, cutoff: int) -> FloatArray:
     return summed
 
 
-def by_query(relevance: FloatArray, scores: FloatArray, queries: IntArray) -> dict[str, FloatArray]:
+def by_query(relevance: FloatArray, scores: FloatArray, queries: Codes) -> dict[str, FloatArray]:
     """Each measure of each query, in order of the query's code; NaN throughout where a query has no relevant row.
 
     `ndcg_at_k`: discounted cumulative gain over that of the best order, the gain being the relevance and the discount
@@ -81,6 +87,26 @@ def by_query(relevance: FloatArray, scores: FloatArray, queries: IntArray) -> di
     `mean_average_precision`: precision averaged over the places of the relevant rows (Manning, Raghavan & Schütze
     2008, chapter 8). `precision_at_k`, `recall_at_k`: relevant rows among the first k, of k and of all relevant rows.
     """
+    parts = []
+    for first, end in _shares(sizes_of(queries)):
+        inside = filled(len(queries), np.bool_, lambda rows: (queries[rows] >= first) & (queries[rows] < end))  # noqa: B023
+        parts.append(_of_some(relevance[inside], scores[inside], queries[inside].astype(np.int64) - first))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def sizes_of(queries: Codes) -> IntArray:
+    """How many rows each query has."""
+    return counted(queries, int(queries.max()) + 1)
+
+
+def _shares(sizes: IntArray) -> Iterator[tuple[int, int]]:
+    """Neighbouring queries of some quarter of a million rows together: the first of them, and where the next begin."""
+    share = (np.cumsum(sizes) - sizes) // ROWS_AT_ONCE
+    firsts = np.append(np.flatnonzero(np.diff(share, prepend=-1)), len(sizes))
+    yield from zip(firsts[:-1].tolist(), firsts[1:].tolist(), strict=True)
+
+
+def _of_some(relevance: FloatArray, scores: FloatArray, queries: IntArray) -> dict[str, FloatArray]:
     rows, best = ordered(relevance, scores, queries), ideal(relevance, queries)
     relevant = (rows.relevance > 0).astype(np.float64)
     total = np.add.reduceat(relevant, rows.starts)

@@ -12,7 +12,6 @@ from governance.evaluation.measures.catalogue import MIN_ROWS
 from governance.evaluation.measures.estimate import (
     Estimate,
     FloatArray,
-    IntArray,
     Z,
     around,
     stream,
@@ -21,7 +20,8 @@ from governance.evaluation.measures.estimate import (
 from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.parity import RANGE, widest
 from governance.evaluation.measures.queries import averages
-from governance.evaluation.measures.rows import Coded, checked_group
+from governance.evaluation.measures.rows import Coded, Codes, checked_group
+from governance.evaluation.measures.sorted_rows import blocks
 
 MEASURE = "ndcg_at_10"
 SHOWN = (MEASURE, "mean_reciprocal_rank", "mean_average_precision")
@@ -55,7 +55,7 @@ class Group(NamedTuple):
 
 def by_group(
     groups: Mapping[str, Any],
-    codes: IntArray,
+    codes: Codes,
     values: Mapping[str, FloatArray],
     *,
     seed: int,
@@ -78,12 +78,13 @@ def by_group(
     return entries, fairness, unmeasured
 
 
-def group_of_query(values: Any, attribute: str, codes: IntArray) -> Coded | None:
+def group_of_query(values: Any, attribute: str, codes: Codes) -> Coded | None:
     """For each query its group, or None where rows of one query are in several. ValueError as in `checked_group`."""
     names, of_rows = checked_group(values, attribute=attribute, rows=len(codes), most=MAX_GROUPS)
     of_queries = np.zeros(int(codes.max()) + 1, dtype=np.int64)
-    of_queries[codes] = of_rows
-    if (of_queries[codes] != of_rows).any():
+    for rows in blocks(len(codes)):
+        of_queries[codes[rows]] = of_rows[rows]
+    if any((of_queries[codes[rows]] != of_rows[rows]).any() for rows in blocks(len(codes))):
         return None
     return Coded(tuple(names), of_queries)
 

@@ -48,7 +48,7 @@ def measure_ranking(
     given = checked_numbers(scores, name="scores", rows=len(truth), beside="relevance")
     codes = checked_queries(queries, rows=len(truth))
     values = of_queries.by_query(truth, given, codes)
-    lengths = np.bincount(codes)
+    lengths = of_queries.sizes_of(codes)
     # by size, then by outcome: the order of queries must not depend on what they are called
     order = np.lexsort((*values.values(), lengths))
     lengths = lengths[order]

@@ -117,7 +117,7 @@ def checked_probabilities(values: Any, *, rows: int, classes: int) -> FloatArray
     return numbers
 
 
-def checked_queries(queries: Any, *, rows: int) -> IntArray:
+def checked_queries(queries: Any, *, rows: int) -> Codes:
     """For each row the position of its query among all queries. ValueError unless there is a string a row, or
     `Coded`."""
     column = queries.codes if isinstance(queries, Coded) else _column(queries, "queries")
@@ -125,6 +125,8 @@ def checked_queries(queries: Any, *, rows: int) -> IntArray:
         raise ValueError(f"queries has {len(column):,} rows and relevance has {rows:,}; they must be equal.")
     if not isinstance(queries, Coded) and column.dtype.kind not in "UT":
         raise ValueError("queries must be strings, the same one for all rows of a query.")
+    if isinstance(queries, Coded) and counted(column, len(queries.names)).all():
+        return column
     return np.unique(column, return_inverse=True)[1].astype(np.int64)
 
 
