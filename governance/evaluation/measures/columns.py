@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures.estimate import FloatArray
-from governance.evaluation.measures.sorted_rows import blocks
+from governance.evaluation.measures.sorted_rows import blocks, filled
 
 #: So many numbers are held in memory, 8 MB.
 MOST_HELD = 2**20
@@ -40,14 +41,13 @@ class ColumnFile:
 Numbers = FloatArray | ColumnFile
 
 
-def ordered(column: FloatArray, order: NDArray[np.integer]) -> Numbers:
-    """The column in this order, in a file where it is long."""
-    if len(order) <= MOST_HELD:
-        held: FloatArray = column[order]
-        return held
-    file = ColumnFile(np.float64)
-    for rows in blocks(len(order)):
-        file.append(column[order[rows]])
+def stored(rows: int, dtype: type[np.generic], part: Callable[[slice], NDArray[Any]]) -> Numbers:
+    """A column made a block at a time, in a file where it is long."""
+    if rows <= MOST_HELD:
+        return filled(rows, dtype, part)
+    file = ColumnFile(dtype)
+    for block in blocks(rows):
+        file.append(part(block).astype(dtype, copy=False))
     return file
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 from scipy.stats import binom
 
-from governance.evaluation.measures.columns import Numbers
+from governance.evaluation.measures.columns import Numbers, stored
 from governance.evaluation.measures.estimate import (
     NO_SPREAD,
     Estimate,
@@ -244,7 +244,7 @@ def spearman(actual: Numbers, predicted: Numbers) -> Estimate:
     return around(value, float(np.tanh(middle - half)), float(np.tanh(middle + half)), method=method, n=n)
 
 
-def _ranks(values: Numbers) -> NDArray[np.int32]:
+def _ranks(values: Numbers) -> Numbers:
     """For each row twice its mid-rank less the mean's: a whole number."""
     n = len(values)
     ordered = filled(n, np.float64, lambda rows: values[rows])
@@ -258,10 +258,10 @@ def _ranks(values: Numbers) -> NDArray[np.int32]:
         found[order] = np.searchsorted(ordered, keys, "left") + np.searchsorted(ordered, keys, "right") - n
         return found
 
-    return filled(n, np.int32, of)
+    return stored(n, np.int32, of)
 
 
-def _correlation(first: NDArray[np.int32], second: NDArray[np.int32]) -> float:
+def _correlation(first: Numbers, second: Numbers) -> float:
     """Pearson's, of numbers whose mean is 0."""
     together = one = other = 0.0
     for rows in blocks(len(first)):

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from governance.evaluation.measures import errors
-from governance.evaluation.measures.columns import Numbers, ordered
+from governance.evaluation.measures.columns import Numbers, stored
 from governance.evaluation.measures.crossings import crossed, judged
-from governance.evaluation.measures.estimate import Estimate, plain
+from governance.evaluation.measures.estimate import Estimate, FloatArray, plain
 from governance.evaluation.measures.groups import MAX_GROUPS
 from governance.evaluation.measures.regression_groups import Group, fairness, group_measures, split
 from governance.evaluation.measures.residuals import drawings
@@ -47,8 +47,8 @@ def measure_regression(
     given = checked_numbers(predicted, name="predicted", rows=len(truth))
     order = order_of(truth, given)
     groups = in_order(groups, order, most=MAX_GROUPS)
-    happened, said = ordered(truth, order), ordered(given, order)
-    del order, truth, given
+    happened, said = _sorted(truth, order), _sorted(given, order)
+    del order
     spread = errors.deviation(happened)
 
     def members_of(attribute: str, column: Any) -> list[Group]:
@@ -84,6 +84,10 @@ def measure_regression(
     }
     rounded: dict[str, Any] = plain(result)
     return rounded
+
+
+def _sorted(column: FloatArray, order: NDArray[np.int32]) -> Numbers:
+    return stored(len(order), np.float64, lambda rows: column[order[rows]])
 
 
 def _described(values: Numbers) -> dict[str, float]:
