@@ -31,9 +31,10 @@ __all__ = [
 SHOWN_PROBLEMS = 30
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> PolicyDocument:
-    """The policy a YAML text states. Raises Invalid (code `policy_invalid`) whose field `text` lists the
-    errors as “line N: …”."""
+    """The policy a YAML text states, read once a process. Raises Invalid (code `policy_invalid`) whose field `text`
+    lists the errors as “line N: …”."""
     try:
         value, lines = read(text)
     except YamlProblem as problem:
@@ -56,12 +57,7 @@ def canonical_form(text: str) -> Any:
 
 def document_of(revision: PolicyRevision) -> PolicyDocument:
     """The parsed document of a revision that was accepted once."""
-    return _parsed(revision.text)
-
-
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> PolicyDocument:
-    return parse(text)
+    return parse(revision.text)
 
 
 def _invalid(problems: list[tuple[int, str]]) -> Invalid:
