@@ -1,5 +1,5 @@
-"""Ten million rows of fifty columns, evaluated in one job and in parts over two workers: time, and the memory of the
-job's process and of the model."""
+"""Ten million rows of fifty columns, evaluated in one job and in parts over two workers, and as each other task: time,
+and the memory of the job's process and of the model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.utils import timezone
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from benchmarks import work
 from benchmarks.instance import ROOT
@@ -34,7 +35,8 @@ from registry.datasets.actions import create_dataset, register_dataset_version
 from registry.datasets.descriptors import Descriptor
 from registry.datasets.models import DatasetVersion
 from registry.versions.actions import register_model, register_version
-from registry.versions.models import ModelVersion
+from registry.versions.models import ModelVersion, RegisteredModel
+from registry.versions.tasks import Task
 from registry.versions.values import InputClaim, ReceivedFile
 
 ROWS, COLUMNS, GROUP = 10_000_000, 50, 500_000
@@ -44,21 +46,43 @@ PROMISED = 512 << 20
 SECONDS = 1_800
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a model of one task predicts, and how it is fitted."""
+
+    target: str
+    estimator: Any
+    positive_label: str = ""
+    query_column: str = ""
+
+
+ASKED = {
+    Task.BINARY: _Asked("happened", HistGradientBoostingClassifier(max_iter=200, random_state=1), "1"),
+    Task.REGRESSION: _Asked("amount", HistGradientBoostingRegressor(max_iter=50, random_state=1)),
+    Task.RANKING: _Asked(
+        "relevance", HistGradientBoostingRegressor(max_iter=50, random_state=1), query_column="query"
+    ),
+    Task.MULTICLASS: _Asked("kind", HistGradientBoostingClassifier(max_iter=50, random_state=1)),
+}
+CLASSES, QUERY_ROWS = 4, 20
+
+
 def measure(url: str) -> list[Line]:
-    """The default suite in one job; the quick suite in one job and in parts over two workers, held against each
-    other."""
+    """A binary classifier by the default suite in one job, and by the quick suite in one job and in parts over two
+    workers, held against each other; the other tasks by their default suites."""
     with tempfile.TemporaryDirectory(prefix="countersign-bench-") as folder:
-        version, learned, data = _registered(Path(folder))
+        data, versions, learned = _registered(Path(folder))
+    version, holdout = versions[Task.BINARY], data[Task.BINARY]
     with _own_workers(1, part_rows=ROWS) as workers:
         idle = max(map(_peak, workers))
-        quick = _evaluated(version, data, "quick-binary")
+        quick = _evaluated(version, holdout, "quick-binary")
         beside = max(map(_peak, workers)) - idle
-        full = _evaluated(version, data, "default-binary")
+        full = _evaluated(version, holdout, "default-binary")
         beside_full = max(map(_peak, workers)) - idle
-        _evaluated(learned, data, "default-binary")
+        _evaluated(learned, holdout, "default-binary")
         beside_learned = max(map(_peak, workers)) - idle
     with _own_workers(2, part_rows=PART_ROWS) as workers:
-        parted = _evaluated(version, data, "quick-binary")
+        parted = _evaluated(version, holdout, "quick-binary")
         beside_parts = max(map(_peak, workers)) - idle
     if parted.results_digest != quick.results_digest:
         raise RuntimeError("the parts gave other results than the one run")
@@ -81,7 +105,21 @@ def measure(url: str) -> list[Line]:
             f"in one process: {_predicting(quick):.0f} s",
             _predicting_parts(parted) / _predicting(quick),
         ),
+        *(_of_task(task, versions[task], data[task]) for task in ASKED if task is not Task.BINARY),
     ]
+
+
+def _of_task(task: Task, version: ModelVersion, data: DatasetVersion) -> Line:
+    """The memory of one more task, in a worker that did nothing before."""
+    with _own_workers(1, part_rows=ROWS) as workers:
+        idle = max(map(_peak, workers))
+        ended = _evaluated(version, data, f"default-{task}")
+        beside = max(map(_peak, workers)) - idle
+    detail = {
+        Task.MULTICLASS: f", {CLASSES} classes",
+        Task.RANKING: f", {ROWS // QUERY_ROWS:,} queries",
+    }.get(task, "")
+    return _memory(f"memory of the job, default-{task}{detail} ({_seconds(ended):.0f} s)", beside)
 
 
 def _memory(what: str, measured: int) -> Line:
@@ -92,47 +130,58 @@ def _megabytes(count: int) -> str:
     return f"{count >> 20:,} MB"
 
 
-def _registered(folder: Path) -> tuple[ModelVersion, ModelVersion, DatasetVersion]:
-    """A gradient boosting model of 200 trees, once more with all the data named as its training data, and the data,
-    drawn from a fixed seed."""
+def _registered(
+    folder: Path,
+) -> tuple[dict[Task, DatasetVersion], dict[Task, ModelVersion], ModelVersion]:
+    """The data and a boosted model for each task, and the binary one once more with all the data named as its
+    training data. All is drawn from a fixed seed."""
     actor, team = work.actor(), work.team()
     path = folder / "data.parquet"
     head = _written(path)
-    forest = HistGradientBoostingClassifier(max_iter=200, random_state=1)
-    fitted = forest.fit(head.select(NAMES).to_pandas(), head["happened"].to_numpy())
-    content = io.BytesIO()
-    joblib.dump(fitted, content)
-    with path.open("rb") as file:
-        incoming = _kept(file)
-    data = register_dataset_version(
-        dataset=create_dataset(name="bench-large", team=team, actor=actor),
-        incoming=incoming,
-        descriptor=Descriptor(
-            target="happened",
-            positive_label="1",
-            sensitive_attributes=("sex", "region"),
-            row_key="row",
-            licence="CC0-1.0",
-            source="Drawn by the benchmark",
-        ),
-        actor=actor,
-    )
-    model = register_model(name="bench-large", team=team, actor=actor)
-
-    def version(inputs: list[InputClaim]) -> ModelVersion:
-        return register_version(
-            model=model,
-            files=[ReceivedFile("model.joblib", _kept(io.BytesIO(content.getvalue())))],
-            signature={
-                "features": [{"name": name, "type": "int64"} for name in NAMES],
-                "target": "happened",
-                "positive_label": "1",
-            },
-            inputs=inputs,
+    data: dict[Task, DatasetVersion] = {}
+    versions: dict[Task, ModelVersion] = {}
+    for task, asked in ASKED.items():
+        with path.open("rb") as file:
+            incoming = _kept(file)
+        data[task] = register_dataset_version(
+            dataset=create_dataset(name=f"bench-large-{task}", team=team, actor=actor),
+            incoming=incoming,
+            descriptor=Descriptor(
+                target=asked.target,
+                positive_label=asked.positive_label,
+                query_column=asked.query_column,
+                sensitive_attributes=("sex", "region"),
+                row_key="row",
+                licence="CC0-1.0",
+                source="Drawn by the benchmark",
+            ),
             actor=actor,
         )
+        model = register_model(name=f"bench-large-{task}", team=team, actor=actor)
+        versions[task] = _version(model, task, head, [])
+    binary = versions[Task.BINARY].model
+    learned = [InputClaim(data[Task.BINARY], "training", data[Task.BINARY].digest)]
+    return data, versions, _version(binary, Task.BINARY, head, learned)
 
-    return version([]), version([InputClaim(data, "training", data.digest)]), data
+
+def _version(model: RegisteredModel, task: Task, head: pa.Table, inputs: list[InputClaim]) -> ModelVersion:
+    asked = ASKED[task]
+    content = io.BytesIO()
+    joblib.dump(asked.estimator.fit(head.select(NAMES).to_pandas(), head[asked.target].to_numpy()), content)
+    signature = {
+        "task": task.value,
+        "features": [{"name": name, "type": "int64"} for name in NAMES],
+        "target": asked.target,
+    }
+    if asked.positive_label:
+        signature["positive_label"] = asked.positive_label
+    return register_version(
+        model=model,
+        files=[ReceivedFile("model.joblib", _kept(io.BytesIO(content.getvalue())))],
+        signature=signature,
+        inputs=inputs,
+        actor=work.actor(),
+    )
 
 
 def _written(path: Path) -> pa.Table:
@@ -142,11 +191,16 @@ def _written(path: Path) -> pa.Table:
     head = None
     for start in range(0, ROWS, GROUP):
         columns: dict[str, Any] = {name: random.integers(0, 1_000, GROUP, dtype=np.int16) for name in NAMES}
-        risk = (columns["x0"].astype(float) - columns["x1"]) / 300
+        difference = columns["x0"].astype(float) - columns["x1"]
         columns["row"] = np.arange(start, start + GROUP)
         columns["sex"] = random.choice(["f", "m"], GROUP)
         columns["region"] = random.choice(["north", "south", "east", "west"], GROUP)
-        columns["happened"] = (random.random(GROUP) < 1 / (1 + np.exp(-risk))).astype(np.int8)
+        columns["happened"] = (random.random(GROUP) < 1 / (1 + np.exp(-difference / 300))).astype(np.int8)
+        columns["amount"] = difference + random.normal(scale=300, size=GROUP)
+        columns["relevance"] = np.digitize(columns["amount"], [-300, 300]).astype(np.int8)
+        columns["query"] = columns["row"] // QUERY_ROWS
+        near = np.stack([columns[name] for name in NAMES[:CLASSES]], axis=1)
+        columns["kind"] = (near + random.normal(scale=200, size=near.shape)).argmax(axis=1).astype(np.int8)
         table = pa.table(columns)
         if writer is None:
             writer, head = pq.ParquetWriter(path, table.schema), table.slice(0, 20_000)
